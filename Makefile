@@ -1,0 +1,58 @@
+# Targets for people. `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+DEMO_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test env lint types imports format lock bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.demo ## generate a world, copy it, change it, copy the change, prove both equal
+	$(BIN)/etl demo $(DEMO_ARGS)
+
+env: $(VENV)/.env ## make .venv with everything in it
+
+test: $(VENV)/.env ## run the whole suite
+	$(BIN)/pytest -n 2 --dist worksteal
+
+lint: $(VENV)/.env ## ruff, mypy, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.env ## rewrite the code in the house format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(UV) ## resolve the dependencies anew into requirements/
+	$(UV) pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group build --group dev \
+	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --upgrade -q -o requirements/all.txt
+	$(UV) pip compile pyproject.toml --universal --python-version 3.11 --group build -c requirements/all.txt \
+	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" -q -o requirements/demo.txt
+
+clean: ## remove the environment and everything generated
+	rm -rf $(VENV) data .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# uv itself is installed by pip, pinned by hash like everything else.
+$(UV): requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+# Both locks agree on every version, so either may be installed over the other.
+$(VENV)/.demo: requirements/demo.txt pyproject.toml | $(UV)
+	@test -e $(VENV)/.env || VIRTUAL_ENV=$(VENV) $(UV) pip install -q --require-hashes -r requirements/demo.txt
+	VIRTUAL_ENV=$(VENV) $(UV) pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.env: requirements/all.txt pyproject.toml | $(UV)
+	VIRTUAL_ENV=$(VENV) $(UV) pip install -q --require-hashes -r requirements/all.txt
+	VIRTUAL_ENV=$(VENV) $(UV) pip install -q --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.demo

@@ -1,0 +1,1 @@
+"""What the data is: logical types, tables, the worlds' schemas and how engines spell them."""
