@@ -1,0 +1,1 @@
+"""The worlds: synthetic databases with a specification, deterministic from a seed."""
