@@ -1,0 +1,237 @@
+"""The contract of a dialect, down to the exact text it must produce.
+
+A row becomes one injective text, whatever the engine::
+
+    cell = '~,'                     for NULL
+         | text ','                 for types whose text never holds a comma, a tilde or a colon
+         | bytes ':' text ','       for strings, with their length in UTF-8 bytes
+    row  = 'rowsum1|' cell1 … celln in the table's column order
+
+Its SHA-256, read as big-endian unsigned 32-bit words, gives s1 to s4 (the first 16 bytes).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
+
+from schemas.mappings import ddl_type
+from schemas.table import Column
+from schemas.types import Kind, LogicalType
+
+SALT = "rowsum1|"
+BUCKETS = 65_536
+WORDS = ("s1", "s2", "s3", "s4")
+
+
+class Statement(NamedTuple):
+    """A piece of SQL with the values bound to its placeholders, in order."""
+
+    sql: str
+    values: tuple[Any, ...] = ()
+
+
+class Dialect(ABC):
+    """One engine's text."""
+
+    name: ClassVar[str]
+    sqlglot: ClassVar[str]
+
+    @abstractmethod
+    def quote(self, identifier: str) -> str:
+        """The identifier, quoted so that any name is taken literally."""
+
+    def qualify(self, *parts: str) -> str:
+        """Quoted parts joined by dots; empty parts are left out."""
+        return ".".join(self.quote(part) for part in parts if part)
+
+    def columns(self, names: Sequence[str]) -> str:
+        """Quoted names joined by commas."""
+        return ", ".join(self.quote(name) for name in names)
+
+    def ddl(self, type_: LogicalType) -> str:
+        """The engine's type for ``type_``."""
+        return ddl_type(self.name, type_)
+
+    @abstractmethod
+    def string(self, value: str) -> str:
+        """``value`` as a string literal."""
+
+    @abstractmethod
+    def literal(self, value: Any, type_: LogicalType) -> str:
+        """``value`` (str for decimals, dates, times and UUIDs) as a constant of the engine's own type."""
+
+
+class RowsumDialect(Dialect):
+    """A dialect whose engine can compute rowsums itself, once it has proven the texts below."""
+
+    @abstractmethod
+    def bool_text(self, x: str) -> str:
+        """``1`` or ``0``."""
+
+    @abstractmethod
+    def int_text(self, x: str) -> str:
+        """Decimal digits, with ``-`` before a negative number."""
+
+    @abstractmethod
+    def decimal_text(self, x: str, scale: int) -> str:
+        """Exactly ``scale`` digits after the point; more only where the value has more. ``-0.50``."""
+
+    @abstractmethod
+    def float_text(self, x: str) -> str:
+        """The IEEE-754 double's 16 hex digits, upper case, big-endian; any NaN is 7FF8000000000000."""
+
+    @abstractmethod
+    def date_text(self, x: str) -> str:
+        """Days since 1970-01-01, proleptic Gregorian."""
+
+    @abstractmethod
+    def datetime_text(self, x: str) -> str:
+        """Microseconds since 1970-01-01 00:00:00, floored."""
+
+    @abstractmethod
+    def timestamp_text(self, x: str) -> str:
+        """Microseconds since 1970-01-01 00:00:00 UTC, floored."""
+
+    @abstractmethod
+    def time_text(self, x: str) -> str:
+        """Microseconds since midnight, floored."""
+
+    @abstractmethod
+    def uuid_text(self, x: str) -> str:
+        """Upper case with hyphens."""
+
+    @abstractmethod
+    def bytes_text(self, x: str) -> str:
+        """Upper-case hex."""
+
+    @abstractmethod
+    def string_text(self, x: str) -> str:
+        """The value itself, in UTF-8."""
+
+    @abstractmethod
+    def trimmed(self, x: str) -> str:
+        """The string without trailing blanks (U+0020 only), for ``char(n)``."""
+
+    @abstractmethod
+    def byte_length(self, x: str) -> str:
+        """The number of UTF-8 bytes of a string or of bytes, as text."""
+
+    @abstractmethod
+    def large_text(self, x: str, kind: Kind) -> str:
+        """``length#SHA-256`` of max-length text (UTF-8) or bytes; length in bytes, hash in upper-case hex."""
+
+    @abstractmethod
+    def concat(self, *parts: str) -> str:
+        """The parts joined; NULL if any part is."""
+
+    @abstractmethod
+    def hashed(self, text: str) -> str:
+        """SHA-256 of the text's UTF-8 bytes, in the form ``words`` reads."""
+
+    @abstractmethod
+    def words(self, h: str) -> tuple[str, str, str, str]:
+        """s1 to s4 of a hash column ``h``, each as a 64-bit integer in [0, 2**32)."""
+
+    @abstractmethod
+    def wide_sum(self, x: str) -> str:
+        """An exact SUM of 64-bit integers that does not overflow, as an exact number."""
+
+    @abstractmethod
+    def bucket(self, s1: str) -> str:
+        """The lowest 16 bits of ``s1``."""
+
+    @abstractmethod
+    def create_temporary(self, name: str, query: str) -> str:
+        """A session-local table from a query, replacing one of the same name."""
+
+    def text(self, x: str, type_: LogicalType) -> str:
+        """The canonical text of ``x``; NULL for NULL."""
+        if type_.large and type_.kind in (Kind.STRING, Kind.JSON, Kind.BYTES):
+            return self.large_text(x, type_.kind)
+        if type_.kind is Kind.DECIMAL:
+            return self.decimal_text(x, type_.scale or 0)
+        if type_.kind in (Kind.STRING, Kind.JSON):
+            return self.string_text(self.trimmed(x) if type_.fixed else x)
+        render = {
+            Kind.BOOL: self.bool_text,
+            Kind.INT: self.int_text,
+            Kind.FLOAT: self.float_text,
+            Kind.DATE: self.date_text,
+            Kind.DATETIME: self.datetime_text,
+            Kind.TIMESTAMP: self.timestamp_text,
+            Kind.TIME: self.time_text,
+            Kind.UUID: self.uuid_text,
+            Kind.BYTES: self.bytes_text,
+        }
+        return render[type_.kind](x)
+
+    def cell(self, x: str, type_: LogicalType) -> str:
+        """The framed text of ``x``; never NULL."""
+        text = self.text(x, type_)
+        if type_.kind in (Kind.STRING, Kind.JSON) and not type_.large:
+            text = self.concat(self.byte_length(text), self.string(":"), text)
+        return f"COALESCE({self.concat(text, self.string(','))}, {self.string('~,')})"
+
+    def row_text(self, columns: Sequence[Column]) -> str:
+        """The whole row's text over quoted column names."""
+        cells = [self.cell(self.quote(column.name), column.type) for column in columns]
+        return self.concat(self.string(SALT), *cells)
+
+    def hashes(self, columns: Sequence[Column], key: Sequence[str], relation: str) -> str:
+        """A query of each row's key columns and words s1 to s4."""
+        keys = "".join(f"{self.quote(name)}, " for name in key)
+        words = ", ".join(f"{word} AS {name}" for word, name in zip(self.words("h"), WORDS, strict=True))
+        return f"SELECT {keys}{words} FROM ({self._hashed_rows(columns, key, relation)}) AS hashed"
+
+    def _hashed_rows(self, columns: Sequence[Column], key: Sequence[str], relation: str) -> str:
+        keys = "".join(f"{self.quote(name)}, " for name in key)
+        return f"SELECT {keys}{self.hashed(self.row_text(columns))} AS h FROM {relation}"
+
+    def bucket_sums(self, columns: Sequence[Column], key: Sequence[Column], relation: str) -> str:
+        """A query of one row a bucket: ``bucket, n, s1 … s4`` and ``k1 …``, a sum per integer key column.
+
+        ``key`` holds the key columns if all of them are integers, and is empty otherwise.
+        """
+        names = [column.name for column in key]
+        sums = [f"SUM({word}) AS {word}" for word in WORDS]
+        sums += [f"{self.wide_sum(self.quote(name))} AS k{i}" for i, name in enumerate(names, 1)]
+        return (
+            f"SELECT {self.bucket('s1')} AS bucket, COUNT(*) AS n, {', '.join(sums)} "
+            f"FROM ({self.hashes(columns, names, relation)}) AS summed GROUP BY 1"
+        )
+
+
+class WarehouseDialect(RowsumDialect):
+    """A dialect whose engine is loaded: it merges, repairs and asserts."""
+
+    @abstractmethod
+    def assertion(self, condition: str, message: str) -> str:
+        """A statement that aborts the transaction with ``message`` unless ``condition`` (a scalar) is true."""
+
+    @abstractmethod
+    def rename(self, relation: str, name: str) -> str:
+        """Give the table another unquoted name in the same namespace."""
+
+    def merge(self, target: str, staging: str, columns: Sequence[str], key: Sequence[str]) -> str:
+        """Staged rows into the target: those with a known key replace that key's rows, others are added."""
+        matched = " AND ".join(f"t.{self.quote(name)} = s.{self.quote(name)}" for name in key)
+        changes = ", ".join(f"{self.quote(name)} = s.{self.quote(name)}" for name in columns if name not in key)
+        names = self.columns(columns)
+        values = ", ".join(f"s.{self.quote(name)}" for name in columns)
+        update = f" WHEN MATCHED THEN UPDATE SET {changes}" if changes else ""
+        return (
+            f"MERGE INTO {target} AS t USING {staging} AS s ON {matched}{update} "
+            f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
+        )
+
+    def delete_matching(self, target: str, keys: str, key: Sequence[str]) -> str:
+        """Delete every row of the target whose key is in table ``keys``."""
+        matched = " AND ".join(f"{target}.{self.quote(name)} = k.{self.quote(name)}" for name in key)
+        return f"DELETE FROM {target} WHERE EXISTS (SELECT 1 FROM {keys} AS k WHERE {matched})"
+
+    def insert_from(self, target: str, staging: str, columns: Sequence[str]) -> str:
+        """Insert all staged rows."""
+        names = self.columns(columns)
+        return f"INSERT INTO {target} ({names}) SELECT {names} FROM {staging}"

@@ -1,0 +1,1 @@
+"""What the copy is for: marts built from queries, and the dashboard that shows them."""

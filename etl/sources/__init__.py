@@ -1,0 +1,1 @@
+"""Connections one can read from, each within one consistent snapshot."""

@@ -1,0 +1,85 @@
+"""The contract of a source: everything is read inside a snapshot, as Arrow batches."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from schemas.table import Table
+from schemas.types import LogicalType
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The rows an incremental sync takes: cursor at or past ``low``, and those without a cursor value.
+
+    There is no upper end: the snapshot is one. ``low`` is the source's own text of the value.
+    """
+
+    column: str
+    low: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a table's cursor goes in a snapshot, in the source's own text.
+
+    ``fence`` becomes the next watermark: the highest value that does not lie in the future.
+    ``seen`` is the highest value of all. Both are None for a table without values in its cursor.
+    """
+
+    fence: str | None
+    seen: str | None
+
+
+class Snapshot(ABC):
+    """One consistent read of the source; nothing committed after it was opened is visible."""
+
+    instant: datetime
+    """When it was opened, by the source's clock where it has one (UTC)."""
+
+    @abstractmethod
+    def tables(self) -> tuple[Table, ...]:
+        """Every table and view a user made, with key, cursor and references."""
+
+    @abstractmethod
+    def count(self, table: Table) -> int:
+        """``COUNT(*)`` by the server itself."""
+
+    @abstractmethod
+    def reach(self, table: Table) -> Reach:
+        """How far the table's cursor goes."""
+
+    @abstractmethod
+    def read(self, table: Table, window: Window | None = None) -> Iterator[pa.RecordBatch]:
+        """The table's rows, or those of a window, as batches with schema ``table.arrow``.
+
+        Raises ``SourceError`` naming the column where a value does not fit its declared type.
+        """
+
+    @abstractmethod
+    def read_keys(self, table: Table, keys: pa.Table) -> Iterator[pa.RecordBatch]:
+        """The rows whose key is among ``keys``, a table of the key's columns."""
+
+    @abstractmethod
+    def read_constants(self, type_: LogicalType, values: Sequence[Any]) -> pa.Array:
+        """The values, put into the source as constants and read through the same reader as rows."""
+
+
+class Source(ABC):
+    """A database that can be read."""
+
+    @property
+    @abstractmethod
+    def identity(self) -> str:
+        """Which server and database this is; a change of it under the same URL stops a sync."""
+
+    @abstractmethod
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """A new snapshot, open until the context ends."""

@@ -1,0 +1,62 @@
+"""From what a driver hands over to the logical types, exactly or not at all."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl.errors import SourceError
+from schemas.table import Column, Table
+from schemas.types import Kind
+
+_UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+
+
+def convert(batch: pa.RecordBatch, table: Table) -> pa.RecordBatch:
+    """The batch, whose columns stand in the table's order, in the table's Arrow types.
+
+    Raises ``SourceError`` that names the column if a value does not fit.
+    """
+    arrays = [_column(array, column, table.name) for array, column in zip(batch.columns, table.columns, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=table.arrow)
+
+
+def _column(array: pa.Array, column: Column, table: str) -> pa.Array:
+    try:
+        return _exact(array, column)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+        raise SourceError(
+            f"table {table}, column {column.name}: a value is not {column.type} ({error})",
+            f'read the column as it is with [tables.{table}.columns] {column.name} = "string", or mend the rows',
+        ) from error
+
+
+def _exact(array: pa.Array, column: Column) -> pa.Array:
+    kind = column.type.kind
+    if kind in (Kind.STRING, Kind.JSON, Kind.UUID) and pa.types.is_string(array.type):
+        array.validate(full=True)  # the driver does not check UTF-8
+        return _uuid(array) if kind is Kind.UUID else array
+    if kind is Kind.BOOL and pa.types.is_integer(array.type):
+        return _bool(array)
+    if kind is Kind.TIME and pa.types.is_string(array.type):
+        day = pc.binary_join_element_wise("1970-01-01", array, " ")
+        return day.cast(pa.timestamp("us")).cast(pa.time64("us"))
+    expected = column.type.arrow
+    if pa.types.is_binary(array.type) and expected != array.type:
+        raise ValueError("bytes")
+    return array.cast(expected)
+
+
+def _bool(array: pa.Array) -> pa.Array:
+    bounds = pc.min_max(array).as_py()
+    if bounds["min"] is not None and (bounds["min"] < 0 or bounds["max"] > 1):
+        raise ValueError(f"{bounds['max'] if bounds['max'] > 1 else bounds['min']}")
+    return array.cast(pa.bool_())
+
+
+def _uuid(array: pa.Array) -> pa.Array:
+    lower = pc.utf8_lower(array)
+    odd = pc.invert(pc.match_substring_regex(lower, _UUID))
+    if pc.any(odd).as_py():
+        raise ValueError(repr(array.filter(odd)[0].as_py()))
+    return lower

@@ -1,0 +1,208 @@
+"""SQLite as a source: Arrow batches through ADBC inside one read transaction.
+
+ADBC fixes a column's Arrow type on the first rows it sees, so a column of NULLs followed by text
+fails (https://arrow.apache.org/adbc/current/driver/sqlite.html). Every query therefore begins with
+a row of sentinels of the right storage classes, which is dropped again; a value of another class
+is then an error that names the column, never a silent conversion.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import adbc_driver_manager
+import pyarrow as pa
+from adbc_driver_sqlite import dbapi
+
+from etl.dialects.sqlite import SqliteDialect, declared_type
+from etl.errors import SourceError
+from etl.sources.base import Reach, Snapshot, Source, Window
+from etl.sources.exact import convert
+from schemas.table import FULL, Column, Cursor, CursorKind, Table
+from schemas.types import Kind, LogicalType
+
+BATCH_ROWS = 65_536
+_CURSOR_NAMES = ("updated_at", "modified_at", "last_modified", "last_updated", "updated_on", "modified_on", "updatedat")
+_CURSOR_KINDS = (Kind.DATETIME, Kind.TIMESTAMP)
+_MISMATCH = re.compile(r"Type mismatch in column (\d+)")
+# No clock on Earth is ahead of UTC by more, and SQLite does not say in which zone it was written.
+_FARTHEST_ZONE = timedelta(hours=14)
+
+_D = SqliteDialect()
+
+
+class SqliteSource(Source):
+    """A SQLite database file."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise SourceError(f"there is no SQLite database at {path}", "check the path in source.url")
+        self.path = path.resolve()
+
+    @property
+    def identity(self) -> str:
+        return f"sqlite:{self.path}"
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """A read transaction; it changes neither the file nor its journal mode.
+
+        Without WAL a writer has to wait until it ends.
+        """
+        uri = f"{self.path.as_uri()}?mode=ro"
+        try:
+            with closing(dbapi.connect(uri, autocommit=False)) as connection:
+                # A deferred transaction starts with its first read.
+                yield SqliteSnapshot(connection, _scalar(connection, "SELECT COUNT(*) FROM sqlite_master") >= 0)
+        except adbc_driver_manager.Error as error:
+            raise _source_error(self.path, error) from error
+
+
+def _source_error(path: Path, error: Exception) -> SourceError:
+    if "not a database" in str(error):
+        return SourceError(f"{path} is not a SQLite database", "check the path in source.url")
+    return SourceError(f"reading {path} failed: {error}", "mend what SQLite names, then run the same command again")
+
+
+def _scalar(connection: dbapi.Connection, sql: str, values: Sequence[Any] = ()) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, tuple(values))
+        row = cursor.fetchone()
+        return row[0] if row else None
+
+
+class SqliteSnapshot(Snapshot):
+    """One read transaction on one connection."""
+
+    def __init__(self, connection: dbapi.Connection, _begun: bool) -> None:
+        self._connection = connection
+        self.instant = datetime.now(UTC)
+
+    def tables(self) -> tuple[Table, ...]:
+        names = self._rows(
+            "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' "
+            "ESCAPE '\\' ORDER BY name"
+        )
+        return tuple(self._table(row["name"]) for row in names)
+
+    def count(self, table: Table) -> int:
+        return int(_scalar(self._connection, f"SELECT COUNT(*) FROM {_D.quote(table.name)}"))
+
+    def reach(self, table: Table) -> Reach:
+        if table.cursor.kind is not CursorKind.UPDATED_AT:
+            return Reach(None, None)
+        column, relation = _D.quote(table.cursor.column), _D.quote(table.name)
+        seen = _scalar(self._connection, f"SELECT MAX({column}) FROM {relation}")
+        now = (self.instant.replace(tzinfo=None) + _FARTHEST_ZONE).isoformat(" ", "microseconds")
+        if seen is None or str(seen) <= now:
+            return Reach(seen, seen)
+        fence = _scalar(self._connection, f"SELECT MAX({column}) FROM {relation} WHERE {column} <= ?", [now])
+        return Reach(fence, seen)
+
+    def read(self, table: Table, window: Window | None = None) -> Iterator[pa.RecordBatch]:
+        if window is None:
+            return self._batches(table, _D.quote(table.name))
+        column = _D.quote(window.column)
+        return self._batches(table, f"{_D.quote(table.name)} WHERE {column} >= ? OR {column} IS NULL", [window.low])
+
+    def read_keys(self, table: Table, keys: pa.Table) -> Iterator[pa.RecordBatch]:
+        if not all(column.type.kind in (Kind.INT, Kind.STRING) for column in table.key_columns):
+            return self._read_keys_by_scan(table, keys)
+        # json_each keeps every value bound and lets SQLite look rows up by their index.
+        wanted = " AND ".join(
+            f"{_D.quote(name)} = json_extract(wanted.value, '$[{i}]')" for i, name in enumerate(table.key)
+        )
+        rows = list(zip(*(keys[name].to_pylist() for name in table.key), strict=True))
+        relation = f"json_each(?) AS wanted CROSS JOIN {_D.quote(table.name)} ON {wanted}"
+        return self._batches(table, relation, [json.dumps(rows)])
+
+    def read_constants(self, type_: LogicalType, values: Sequence[Any]) -> pa.Array:
+        table = Table("constants", (Column("v", type_),))
+        literals = [_D.literal(value, type_) for value in values]
+        relation = "(" + " UNION ALL ".join(f"SELECT {literal} AS v" for literal in literals) + ")"
+        batches = self._batches(table, relation)
+        return pa.Table.from_batches(batches, table.arrow)["v"].combine_chunks()
+
+    def _read_keys_by_scan(self, table: Table, keys: pa.Table) -> Iterator[pa.RecordBatch]:
+        """For keys whose stored text need not be the canonical one (dates, decimals): compared as values."""
+        wanted = set(zip(*(keys[name].to_pylist() for name in table.key), strict=True))
+        for batch in self._batches(table, _D.quote(table.name)):
+            found = zip(*(batch[name].to_pylist() for name in table.key), strict=True)
+            yield batch.filter(pa.array([key in wanted for key in found], pa.bool_()))
+
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql, tuple(values))
+            rows: list[dict[str, Any]] = cursor.fetch_arrow_table().to_pylist()
+            return rows
+
+    def _table(self, name: str) -> Table:
+        # hidden = 1 marks a virtual table's own columns; 2 and 3 are generated columns, which are data.
+        info = self._rows("SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo(?) WHERE hidden <> 1", [name])
+        primary = {row["name"] for row in info if row["pk"]}
+        columns = tuple(
+            Column(row["name"], declared_type(row["type"] or ""), not (row["notnull"] or row["name"] in primary))
+            for row in info
+        )
+        references = self._rows('SELECT DISTINCT "table" AS name FROM pragma_foreign_key_list(?)', [name])
+        key = tuple(row["name"] for row in sorted(info, key=lambda row: row["pk"]) if row["pk"])
+        return Table(
+            name,
+            columns,
+            key or self._unique_key(name, columns),
+            _find_cursor(columns),
+            references=tuple(row["name"] for row in references),
+        )
+
+    def _unique_key(self, name: str, columns: Sequence[Column]) -> tuple[str, ...]:
+        """The narrowest unique index over columns that cannot be NULL, if there is one."""
+        required = {column.name for column in columns if not column.nullable}
+        indexes = self._rows('SELECT name FROM pragma_index_list(?) WHERE "unique" AND NOT partial', [name])
+        found = []
+        for index in indexes:
+            names = [row["name"] for row in self._rows("SELECT name FROM pragma_index_info(?)", [index["name"]])]
+            if names and set(names) <= required:
+                found.append(tuple(names))
+        return min(found, key=lambda key: (len(key), key), default=())
+
+    def _batches(self, table: Table, relation: str, values: Sequence[Any] = ()) -> Iterator[pa.RecordBatch]:
+        sentinels = ", ".join(
+            f"{_D.sentinel(column.type)} AS {_D.quote(column.name)}" for column in table.columns
+        )
+        stored = ", ".join(_D.stored(_D.quote(column.name), column.type) for column in table.columns)
+        with self._connection.cursor() as cursor:
+            cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)})
+            try:
+                cursor.execute(f"SELECT {sentinels} UNION ALL SELECT {stored} FROM {relation}", tuple(values))
+                skip = 1
+                for batch in cursor.fetch_record_batch():
+                    yield convert(batch.slice(skip), table)
+                    skip = 0
+            except (OSError, pa.ArrowInvalid, adbc_driver_manager.Error) as error:
+                raise _read_error(table, error) from error
+
+
+def _read_error(table: Table, error: Exception) -> SourceError:
+    match = _MISMATCH.search(str(error))
+    if match:
+        column = table.columns[int(match[1])]
+        return SourceError(
+            f"table {table.name}, column {column.name}: holds values that are not {column.type}",
+            f'read the column as it is with [tables.{table.name}.columns] {column.name} = "string", or mend the rows',
+        )
+    return SourceError(f"table {table.name}: {error}", "mend what SQLite names, then run the same command again")
+
+
+def _find_cursor(columns: Sequence[Column]) -> Cursor:
+    """The column that by its usual name and type says when a row last changed."""
+    by_name = {column.name.lower(): column for column in columns if column.type.kind in _CURSOR_KINDS}
+    for name in _CURSOR_NAMES:
+        if name in by_name:
+            return Cursor(CursorKind.UPDATED_AT, by_name[name].name)
+    return FULL

@@ -1,0 +1,1 @@
+"""Connections one can load into."""

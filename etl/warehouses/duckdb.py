@@ -1,0 +1,174 @@
+"""DuckDB as a warehouse: one file, which one process at a time may open.
+
+The operating system's lock on the file is therefore the lease of all its tables; whoever comes
+second waits (https://duckdb.org/docs/stable/connect/concurrency).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from etl.dialects.base import Statement
+from etl.dialects.duckdb import DuckDbDialect
+from etl.errors import LostRaceError, WarehouseError
+from etl.warehouses.base import ROOMS, Room, Warehouse
+from schemas.table import Table
+
+log = logging.getLogger(__name__)
+
+_LOCKED = "Could not set lock"
+
+
+class DuckDbWarehouse(Warehouse):
+    """A DuckDB database file."""
+
+    dialect: DuckDbDialect
+
+    def __init__(self, path: Path, *, memory_limit: str = "", wait_seconds: float = 600.0) -> None:
+        """Open or create the file at ``path``, waiting for another process to close it."""
+        self.dialect = DuckDbDialect()
+        self.path = path
+        self._connection = _open(path, wait_seconds)
+        self._run("SET TimeZone = 'UTC'")
+        # Row order is of no use to a warehouse, and keeping it costs memory on large loads.
+        self._run("SET preserve_insertion_order = false")
+        if memory_limit:
+            self._run(f"SET memory_limit = {self.dialect.string(memory_limit)}")
+        for room in ROOMS:
+            self._run(f"CREATE SCHEMA IF NOT EXISTS {self.namespace(room)}")
+
+    @property
+    def identity(self) -> str:
+        return f"duckdb:{self.path}"
+
+    def namespace(self, room: Room) -> str:
+        return self.dialect.quote(room)
+
+    def query(self, sql: str, values: Sequence[Any] = ()) -> pa.Table:
+        try:
+            return self._connection.sql(sql, params=list(values) or None).to_arrow_table()
+        except duckdb.Error as error:
+            raise _translated(error, self.path) from error
+
+    def commit(self, statements: Sequence[Statement | str]) -> None:
+        self._run("BEGIN")
+        try:
+            for statement in statements:
+                sql, values = (statement, ()) if isinstance(statement, str) else statement
+                self._run(sql, values)
+            self._run("COMMIT")
+        except BaseException:
+            self._rollback()
+            raise
+
+    def columns(self, room: Room, name: str) -> dict[str, str]:
+        rows = self.query(
+            "SELECT column_name, data_type FROM duckdb_columns() "
+            "WHERE database_name = current_database() AND schema_name = ? AND table_name = ? ORDER BY column_index",
+            [room, name],
+        )
+        return dict(zip(rows["column_name"].to_pylist(), rows["data_type"].to_pylist(), strict=True))
+
+    def tables(self, room: Room) -> list[str]:
+        rows = self.query(
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = ? "
+            "ORDER BY table_name",
+            [room],
+        )
+        names: list[str] = rows["table_name"].to_pylist()
+        return names
+
+    def create(self, name: str, table: Table) -> None:
+        columns = ", ".join(f"{self.dialect.quote(c.name)} {self.dialect.ddl(c.type)}" for c in table.columns)
+        self._run(f"CREATE OR REPLACE TABLE {self.relation('raw', name)} ({columns})")
+
+    def append(self, name: str, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
+        rows = 0
+        names = self.dialect.columns([column.name for column in table.columns])
+        insert = f"INSERT INTO {self.relation('raw', name)} ({names}) SELECT {names} FROM etl_batch"
+        for batch in batches:
+            self._connection.register("etl_batch", pa.Table.from_batches([batch]))
+            try:
+                self._run(insert)
+            finally:
+                self._connection.unregister("etl_batch")
+            rows += batch.num_rows
+        return rows
+
+    def read_keys(self, table: Table, keys: pa.Table) -> pa.Table:
+        matched = " AND ".join(f"t.{q} = k.{q}" for q in map(self.dialect.quote, table.key))
+        columns = ", ".join(f"t.{self.dialect.quote(column.name)}" for column in table.columns)
+        self._connection.register("etl_keys", keys)
+        try:
+            rows = self.query(
+                f"SELECT {columns} FROM {self.relation('raw', table.target)} AS t "
+                f"WHERE EXISTS (SELECT 1 FROM etl_keys AS k WHERE {matched})"
+            )
+        finally:
+            self._connection.unregister("etl_keys")
+        return rows.cast(table.arrow)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _run(self, sql: str, values: Sequence[Any] = ()) -> None:
+        try:
+            self._connection.execute(sql, list(values) or None).complete()
+        except duckdb.Error as error:
+            raise _translated(error, self.path) from error
+
+    def _rollback(self) -> None:
+        try:
+            self._connection.execute("ROLLBACK")
+        except duckdb.Error:
+            log.debug("the transaction had already ended")
+
+
+def _open(path: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
+    deadline = time.monotonic() + wait_seconds
+    told = False
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return duckdb.connect(str(path))
+        except OSError as error:
+            raise WarehouseError(f"{path.parent} cannot be made: {error.strerror}", "name a writable place") from error
+        except duckdb.Error as error:
+            if _LOCKED not in str(error):
+                raise _translated(error, path) from error
+            if time.monotonic() > deadline:
+                raise WarehouseError(
+                    f"{path} is still open in another process after {wait_seconds:.0f} s",
+                    "wait for that process to end, or end it",
+                ) from error
+            if not told:
+                log.warning("%s is open in another process; waiting for it", path)
+                told = True
+            time.sleep(0.25)
+
+
+def _translated(error: duckdb.Error, path: Path) -> WarehouseError:
+    text = " ".join(str(error).split())
+    if isinstance(error, duckdb.InvalidInputException) and LOST_RACE in text:
+        return LostRaceError(
+            "another run loaded this table in the meantime; nothing was written",
+            "run the same command again",
+        )
+    if "No space left" in text:
+        return WarehouseError(f"the disk that holds {path} is full", "make room, then run the same command again")
+    if "not a valid DuckDB database" in text:
+        return WarehouseError(f"{path} is not a DuckDB database", "check the path in warehouse.url")
+    if any(sign in text for sign in ("read-only", "Permission denied", "Cannot open file")):
+        return WarehouseError(f"{path} cannot be written ({text})", "name a writable place in warehouse.url")
+    return WarehouseError(f"DuckDB: {text}", "mend what it names, then run the same command again")
+
+
+LOST_RACE = "etl: another run was first"
+"""The message of the assertion that the newest load is still the expected one."""
