@@ -35,6 +35,7 @@ class Unit(StrEnum):
     SHARE = "share"
     COUNT = "count"
     NUMBER = "number"
+    RATE = "rate"
     MONEY = "money"
 
 
@@ -166,6 +167,7 @@ _WRITTEN: Mapping[Unit, Callable[[float], str]] = MappingProxyType(
         Unit.SHARE: lambda value: f"{100 * value:.2f} %",
         Unit.COUNT: lambda value: f"{value:,.0f}",
         Unit.NUMBER: lambda value: f"{value:,.3f}",
+        Unit.RATE: lambda value: f"{value:.5f}",
         Unit.MONEY: lambda value: f"${value:,.0f}",
     }
 )
