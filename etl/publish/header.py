@@ -49,7 +49,9 @@ def parse(text: str, where: str) -> Header:
     sections = _sections(text, where)
     for required in ("question", "grain", "columns"):
         if not sections.get(required):
-            raise QueryError(f"{where} has no '{required}:' in its header", "add it to the comment the file starts with")
+            raise QueryError(
+                f"{where} has no '{required}:' in its header", "add it to the comment the file starts with"
+            )
     columns = [_match(_COLUMN, entry, where) for entry in _entries(sections["columns"])]
     tests = [_match(_TEST, entry, where) for entry in _entries(sections.get("tests", []))]
     return Header(

@@ -5,7 +5,8 @@ sqlglot does the spelling; this corrects what it leaves different in DuckDB
 
 * DATE_TRUNC, DATE_ADD and DATE_SUB of a DATE are a TIMESTAMP in DuckDB
   (https://duckdb.org/docs/stable/sql/functions/date.html) and a DATE in GoogleSQL;
-* COUNTIF is a HUGEINT in DuckDB and an INT64 in GoogleSQL;
+* COUNTIF of nothing, or of NULLs only, is NULL in DuckDB and 0 in GoogleSQL, and a HUGEINT besides;
+* DIV(a + 1, 2) is spelled ``a + 1 // 2``, without the brackets it needs;
 * NUMERIC without parameters is DECIMAL(18,3) in DuckDB and has nine digits after the point in GoogleSQL.
 
 Sums of integers are a HUGEINT in DuckDB too; the header's types bring them back.
@@ -14,25 +15,24 @@ Sums of integers are a HUGEINT in DuckDB too; the header's types bring them back
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Protocol, get_args
+from typing import Protocol
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from etl.publish.errors import QueryError
+from etl.warehouses.base import ROOMS, Room
 
-Room = Literal["raw", "marts", "etl"]
-ROOMS: tuple[str, ...] = get_args(Room)
 BUILDING = "__building"
 _DATE_RESULTS = (exp.DateTrunc, exp.DateAdd, exp.DateSub)
 
 
 class TargetDialect(Protocol):
-    """The part of a dialect that publishing needs."""
+    """The part of a dialect that translation needs."""
 
-    name: str
-    sqlglot: str
+    @property
+    def sqlglot(self) -> str: ...
 
 
 class Target(Protocol):
@@ -62,9 +62,9 @@ def translate(
     for table in _tables(tree):
         table.replace(_located(table, target, building, where))
     if target.dialect.sqlglot == "duckdb":
-        tree = tree.transform(_duckdb)
+        _mend_for_duckdb(tree)
     if types:
-        tree = _typed(tree, types, target)
+        tree = _typed(tree, types)
     return tree.sql(dialect=target.dialect.sqlglot, pretty=True, comments=False)
 
 
@@ -73,7 +73,7 @@ def references(sql: str, where: str = "the query") -> frozenset[tuple[str, str]]
     return frozenset((_room(table, where), table.name) for table in _tables(parsed(sql, where)))
 
 
-def parsed(sql: str, where: str) -> exp.Expression:
+def parsed(sql: str, where: str) -> exp.Query:
     """The syntax tree of exactly one GoogleSQL query; raises :class:`QueryError`."""
     try:
         trees = [tree for tree in sqlglot.parse(sql, read="bigquery") if tree is not None]
@@ -85,23 +85,24 @@ def parsed(sql: str, where: str) -> exp.Expression:
     return trees[0]
 
 
-def _tables(tree: exp.Expression) -> list[exp.Table]:
+def _tables(tree: exp.Query) -> list[exp.Table]:
     """References to stored tables, which are those that no WITH clause defines."""
     defined = {cte.alias for cte in tree.find_all(exp.CTE)}
     return [table for table in tree.find_all(exp.Table) if table.db or table.name not in defined]
 
 
-def _room(table: exp.Table, where: str) -> str:
-    if table.db not in ROOMS or table.catalog:
-        written = ".".join(part.name for part in table.parts)
-        raise QueryError(f"{where} reads {written!r}", "write raw.<table> or marts.<mart>")
-    return str(table.db)
+def _room(table: exp.Table, where: str) -> Room:
+    for room in ROOMS:
+        if table.db == room and not table.catalog:
+            return room
+    written = ".".join(part.name for part in table.parts)
+    raise QueryError(f"{where} reads {written!r}", "write raw.<table> or marts.<mart>")
 
 
 def _located(table: exp.Table, target: Target, building: frozenset[str], where: str) -> exp.Table:
     room, name = _room(table, where), table.name
     stored = name + BUILDING if room == "marts" and name in building else name
-    located = exp.to_table(target.namespace(room), dialect=target.dialect.sqlglot)  # type: ignore[arg-type]
+    located = exp.to_table(target.namespace(room), dialect=target.dialect.sqlglot)
     namespace = [part.copy() for part in located.parts]
     copy = table.copy()
     copy.set("this", exp.to_identifier(stored, quoted=True))
@@ -112,20 +113,24 @@ def _located(table: exp.Table, target: Target, building: frozenset[str], where: 
     return copy
 
 
-def _duckdb(node: exp.Expression) -> exp.Expression:
-    if isinstance(node, _DATE_RESULTS):
-        return node if isinstance(node.parent, exp.Cast) else exp.cast(node, "DATE")
-    if isinstance(node, exp.CountIf):
-        return node if isinstance(node.parent, exp.Cast) else exp.cast(node, "BIGINT")
-    if isinstance(node, exp.DataType) and node.this == exp.DataType.Type.DECIMAL and not node.expressions:
-        return exp.DataType.build("DECIMAL(38, 9)")
-    return node
+def _mend_for_duckdb(tree: exp.Expr) -> None:
+    """Spell differently, innermost first, what would mean something else; ``tree`` is changed in place."""
+    for date in reversed(list(tree.find_all(*_DATE_RESULTS))):
+        date.replace(exp.cast(date.copy(), "DATE"))
+    for counted in list(tree.find_all(exp.CountIf)):
+        met = exp.Case().when(counted.this.copy(), exp.Literal.number(1))
+        counted.replace(exp.Count(this=met))
+    for division in reversed(list(tree.find_all(exp.IntDiv))):
+        division.this.replace(exp.Paren(this=division.this.copy()))
+        division.expression.replace(exp.Paren(this=division.expression.copy()))
+    for type_ in list(tree.find_all(exp.DataType)):
+        if type_.this == exp.DataType.Type.DECIMAL and not type_.expressions:
+            type_.replace(exp.DataType.build("DECIMAL(38, 9)"))
 
 
-def _typed(tree: exp.Expression, types: Mapping[str, str], target: Target) -> exp.Expression:
+def _typed(tree: exp.Query, types: Mapping[str, str]) -> exp.Query:
     columns = [
         exp.alias_(exp.cast(exp.column(name, quoted=True), exp.DataType.build(type_, dialect="bigquery")), name)
         for name, type_ in types.items()
     ]
-    assert isinstance(tree, exp.Query)
     return exp.select(*columns).from_(tree.subquery("mart"))
