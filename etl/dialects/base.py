@@ -214,6 +214,18 @@ class WarehouseDialect(RowsumDialect):
     def rename(self, relation: str, name: str) -> str:
         """Give the table another unquoted name in the same namespace."""
 
+    @abstractmethod
+    def catalog_type(self, type_: LogicalType) -> str:
+        """How the engine's catalog names the physical type of ``type_``, where that differs from its DDL."""
+
+    def add_column(self, relation: str, name: str, type_: str) -> str:
+        """Add a nullable column of a physical type."""
+        return f"ALTER TABLE {relation} ADD COLUMN IF NOT EXISTS {self.quote(name)} {type_}"
+
+    def alter_type(self, relation: str, name: str, type_: str) -> str:
+        """Widen a column to another physical type."""
+        return f"ALTER TABLE {relation} ALTER COLUMN {self.quote(name)} SET DATA TYPE {type_}"
+
     def merge(self, target: str, staging: str, columns: Sequence[str], key: Sequence[str]) -> str:
         """Staged rows into the target: those with a known key replace that key's rows, others are added."""
         matched = " AND ".join(f"t.{self.quote(name)} = s.{self.quote(name)}" for name in key)

@@ -101,6 +101,9 @@ class DuckDbDialect(WarehouseDialect):
     def create_temporary(self, name: str, query: str) -> str:
         return f"CREATE OR REPLACE TEMPORARY TABLE {name} AS {query}"
 
+    def catalog_type(self, type_: LogicalType) -> str:
+        return "TIMESTAMP WITH TIME ZONE" if type_.kind is Kind.TIMESTAMP else self.ddl(type_)
+
     def assertion(self, condition: str, message: str) -> str:
         return f"SELECT CASE WHEN ({condition}) THEN 0 ELSE error({self.string(message)}) END"
 

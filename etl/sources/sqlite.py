@@ -20,10 +20,12 @@ import adbc_driver_manager
 import pyarrow as pa
 from adbc_driver_sqlite import dbapi
 
+from etl.config import Config
 from etl.dialects.sqlite import SqliteDialect, declared_type
 from etl.errors import SourceError
 from etl.sources.base import Reach, Snapshot, Source, Window
 from etl.sources.exact import convert
+from etl.urls import path_of
 from schemas.table import FULL, Column, Cursor, CursorKind, Table
 from schemas.types import Kind, LogicalType
 
@@ -35,6 +37,11 @@ _MISMATCH = re.compile(r"Type mismatch in column (\d+)")
 _FARTHEST_ZONE = timedelta(hours=14)
 
 _D = SqliteDialect()
+
+
+def connect(url: str, _config: Config) -> SqliteSource:
+    """The source that a ``sqlite:///`` URL names."""
+    return SqliteSource(path_of(url))
 
 
 class SqliteSource(Source):
@@ -100,10 +107,11 @@ class SqliteSnapshot(Snapshot):
         column, relation = _D.quote(table.cursor.column), _D.quote(table.name)
         seen = _scalar(self._connection, f"SELECT MAX({column}) FROM {relation}")
         now = (self.instant.replace(tzinfo=None) + _FARTHEST_ZONE).isoformat(" ", "microseconds")
-        if seen is None or str(seen) <= now:
-            return Reach(seen, seen)
+        if seen is None or isinstance(seen, int) or str(seen) <= now:
+            text = None if seen is None else str(seen)
+            return Reach(text, text)
         fence = _scalar(self._connection, f"SELECT MAX({column}) FROM {relation} WHERE {column} <= ?", [now])
-        return Reach(fence, seen)
+        return Reach(fence, str(seen))
 
     def read(self, table: Table, window: Window | None = None) -> Iterator[pa.RecordBatch]:
         if window is None:
@@ -144,7 +152,7 @@ class SqliteSnapshot(Snapshot):
 
     def _table(self, name: str) -> Table:
         # hidden = 1 marks a virtual table's own columns; 2 and 3 are generated columns, which are data.
-        info = self._rows("SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo(?) WHERE hidden <> 1", [name])
+        info = self._rows('SELECT name, type, "notnull", pk FROM pragma_table_xinfo(?) WHERE hidden <> 1', [name])
         primary = {row["name"] for row in info if row["pk"]}
         columns = tuple(
             Column(row["name"], declared_type(row["type"] or ""), not (row["notnull"] or row["name"] in primary))
@@ -172,9 +180,7 @@ class SqliteSnapshot(Snapshot):
         return min(found, key=lambda key: (len(key), key), default=())
 
     def _batches(self, table: Table, relation: str, values: Sequence[Any] = ()) -> Iterator[pa.RecordBatch]:
-        sentinels = ", ".join(
-            f"{_D.sentinel(column.type)} AS {_D.quote(column.name)}" for column in table.columns
-        )
+        sentinels = ", ".join(f"{_D.sentinel(column.type)} AS {_D.quote(column.name)}" for column in table.columns)
         stored = ", ".join(_D.stored(_D.quote(column.name), column.type) for column in table.columns)
         with self._connection.cursor() as cursor:
             cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)})

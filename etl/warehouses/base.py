@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -16,6 +16,10 @@ ROOMS: tuple[Room, ...] = ("raw", "marts", "etl")
 
 STAGING = "_etl_staging_"
 """Begins the name of every staging table; they stand beside their targets and never outlive a run by much."""
+
+
+LOST_RACE = "etl: another run was first"
+"""The message with which a load's assertion aborts its transaction if it is no longer the newest one's successor."""
 
 
 class Warehouse(ABC):
@@ -48,6 +52,10 @@ class Warehouse(ABC):
         """
 
     @abstractmethod
+    def run(self, sql: str) -> None:
+        """Run a statement that changes nothing but the session, such as a temporary table."""
+
+    @abstractmethod
     def columns(self, room: Room, name: str) -> dict[str, str]:
         """The physical type of each column of a table, in order; empty if there is no such table."""
 
@@ -56,12 +64,16 @@ class Warehouse(ABC):
         """The names of a room's tables, sorted."""
 
     @abstractmethod
-    def create(self, name: str, table: Table) -> None:
-        """Create an empty raw table ``name`` with the columns of ``table``, replacing one of that name."""
+    def create(self, name: str, columns: Mapping[str, str]) -> None:
+        """Create an empty raw table with columns of these physical types, replacing one of that name."""
 
     @abstractmethod
     def append(self, name: str, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
         """Append batches to raw table ``name``, column by column of ``table``; returns the rows."""
+
+    @abstractmethod
+    def read(self, table: Table) -> Iterator[pa.RecordBatch]:
+        """All rows of ``table`` in raw, with schema ``table.arrow``."""
 
     @abstractmethod
     def read_keys(self, table: Table, keys: pa.Table) -> pa.Table:

@@ -8,22 +8,32 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from etl.config import Config
 from etl.dialects.base import Statement
 from etl.dialects.duckdb import DuckDbDialect
 from etl.errors import LostRaceError, WarehouseError
-from etl.warehouses.base import ROOMS, Room, Warehouse
+from etl.urls import path_of
+from etl.warehouses.base import LOST_RACE, ROOMS, Room, Warehouse
 from schemas.table import Table
+from schemas.types import Kind
 
 log = logging.getLogger(__name__)
 
+BATCH_ROWS = 65_536
 _LOCKED = "Could not set lock"
+
+
+def connect(url: str, config: Config) -> DuckDbWarehouse:
+    """The warehouse that a ``duckdb:///`` URL names."""
+    settings = config.warehouse
+    return DuckDbWarehouse(path_of(url), memory_limit=settings.memory_limit, wait_seconds=settings.wait_seconds)
 
 
 class DuckDbWarehouse(Warehouse):
@@ -36,9 +46,9 @@ class DuckDbWarehouse(Warehouse):
         self.dialect = DuckDbDialect()
         self.path = path
         self._connection = _open(path, wait_seconds)
-        self._run("SET TimeZone = 'UTC'")
+        self.run("SET TimeZone = 'UTC'")
         # Row order is of no use to a warehouse, and keeping it costs memory on large loads.
-        self._run("SET preserve_insertion_order = false")
+        self.run("SET preserve_insertion_order = false")
         if memory_limit:
             self._run(f"SET memory_limit = {self.dialect.string(memory_limit)}")
         for room in ROOMS:
@@ -85,9 +95,9 @@ class DuckDbWarehouse(Warehouse):
         names: list[str] = rows["table_name"].to_pylist()
         return names
 
-    def create(self, name: str, table: Table) -> None:
-        columns = ", ".join(f"{self.dialect.quote(c.name)} {self.dialect.ddl(c.type)}" for c in table.columns)
-        self._run(f"CREATE OR REPLACE TABLE {self.relation('raw', name)} ({columns})")
+    def create(self, name: str, columns: Mapping[str, str]) -> None:
+        typed = ", ".join(f"{self.dialect.quote(column)} {type_}" for column, type_ in columns.items())
+        self.run(f"CREATE OR REPLACE TABLE {self.relation('raw', name)} ({typed})")
 
     def append(self, name: str, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
         rows = 0
@@ -102,21 +112,35 @@ class DuckDbWarehouse(Warehouse):
             rows += batch.num_rows
         return rows
 
+    def read(self, table: Table) -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in self._connection.sql(self._select(table)).to_arrow_reader(BATCH_ROWS):
+                yield batch.cast(table.arrow)
+        except duckdb.Error as error:
+            raise _translated(error, self.path) from error
+
     def read_keys(self, table: Table, keys: pa.Table) -> pa.Table:
         matched = " AND ".join(f"t.{q} = k.{q}" for q in map(self.dialect.quote, table.key))
-        columns = ", ".join(f"t.{self.dialect.quote(column.name)}" for column in table.columns)
         self._connection.register("etl_keys", keys)
         try:
-            rows = self.query(
-                f"SELECT {columns} FROM {self.relation('raw', table.target)} AS t "
-                f"WHERE EXISTS (SELECT 1 FROM etl_keys AS k WHERE {matched})"
-            )
+            rows = self.query(f"{self._select(table)} WHERE EXISTS (SELECT 1 FROM etl_keys AS k WHERE {matched})")
         finally:
             self._connection.unregister("etl_keys")
         return rows.cast(table.arrow)
 
     def close(self) -> None:
         self._connection.close()
+
+    def _select(self, table: Table) -> str:
+        """The table's columns, a UUID as text: Arrow has it as bytes otherwise."""
+        columns = (
+            f"CAST(t.{q} AS VARCHAR) AS {q}" if column.type.kind is Kind.UUID else f"t.{q}"
+            for column, q in ((column, self.dialect.quote(column.name)) for column in table.columns)
+        )
+        return f"SELECT {', '.join(columns)} FROM {self.relation('raw', table.target)} AS t"
+
+    def run(self, sql: str) -> None:
+        self._run(sql)
 
     def _run(self, sql: str, values: Sequence[Any] = ()) -> None:
         try:
@@ -168,7 +192,3 @@ def _translated(error: duckdb.Error, path: Path) -> WarehouseError:
     if any(sign in text for sign in ("read-only", "Permission denied", "Cannot open file")):
         return WarehouseError(f"{path} cannot be written ({text})", "name a writable place in warehouse.url")
     return WarehouseError(f"DuckDB: {text}", "mend what it names, then run the same command again")
-
-
-LOST_RACE = "etl: another run was first"
-"""The message of the assertion that the newest load is still the expected one."""

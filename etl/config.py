@@ -1,0 +1,138 @@
+"""`etl.toml`, `.env` and the environment, as one checked value.
+
+The environment stands above `.env`, `.env` above the file, the file above the defaults. Every value
+has a variable of its own: ``[sync] max_delete_share`` is ``ETL_SYNC_MAX_DELETE_SHARE``.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from etl.errors import ConfigError
+from schemas import types
+
+DEFAULT_FILE = Path("etl.toml")
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceConfig(_Section):
+    """Where rows come from."""
+
+    url: str = ""
+    password: SecretStr | None = None
+
+
+class WarehouseConfig(_Section):
+    """Where rows go. ``memory_limit`` bounds DuckDB; ``wait_seconds`` how long to wait for its file."""
+
+    url: str = ""
+    password: SecretStr | None = None
+    memory_limit: str = "2GB"
+    wait_seconds: Annotated[float, Field(ge=0)] = 600
+
+
+class SyncConfig(_Section):
+    """How tables are kept current.
+
+    ``repair`` brings what the proof finds different; a table stops when more than
+    ``max_delete_share`` of its rows would be deleted, and is loaded anew when more than
+    ``reload_share`` of them differ.
+    """
+
+    repair: bool = True
+    max_delete_share: Share = 0.3
+    reload_share: Share = 0.1
+
+
+class PublishConfig(_Section):
+    """Which queries are built as marts: the folder ``queries/<world>``."""
+
+    world: str = "hopify"
+
+
+class TableConfig(_Section):
+    """What is to be different for one table from what reflection found.
+
+    ``cursor`` is a column's name or ``full``; ``columns`` gives logical types by column name.
+    """
+
+    exclude: bool = False
+    key: tuple[str, ...] | None = None
+    cursor: str | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("columns")
+    @classmethod
+    def _known_types(cls, value: dict[str, str]) -> dict[str, str]:
+        for spelling in value.values():
+            types.parse(spelling)
+        return value
+
+
+class Config(_Section):
+    """Everything that can be configured."""
+
+    source: SourceConfig = SourceConfig()
+    warehouse: WarehouseConfig = WarehouseConfig()
+    sync: SyncConfig = SyncConfig()
+    publish: PublishConfig = PublishConfig()
+    tables: dict[str, TableConfig] = Field(default_factory=dict)
+
+
+def load(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Config:
+    """The configuration in ``path``, or in ``etl.toml`` if the working directory has one.
+
+    Raises ``ConfigError`` that names the file or variable, the value and what is wrong with it.
+    """
+    if path is not None and not path.is_file():
+        raise ConfigError(f"there is no configuration at {path}", "name another with --config, or write one: etl init")
+    file = path or DEFAULT_FILE
+    values = _read(file) if file.is_file() else {}
+    given = {**dotenv_values(".env"), **(os.environ if environment is None else environment)}
+    for section, field, variable in _variables():
+        if given.get(variable) is not None:
+            values.setdefault(section, {})[field] = given[variable]
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_first_problem(error, file, given), "mend it and call again") from error
+
+
+def _variables() -> Iterator[tuple[str, str, str]]:
+    """Section, field and environment variable of every single value."""
+    for section, info in Config.model_fields.items():
+        model = info.annotation
+        if isinstance(model, type) and issubclass(model, _Section):
+            for field in model.model_fields:
+                yield section, field, f"ETL_{section}_{field}".upper()
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}", "mend that line") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}", "check its rights and that it is UTF-8 text") from error
+
+
+def _first_problem(error: ValidationError, file: Path, given: Mapping[str, str | None]) -> str:
+    """Where the first problem lies and what it is; a secret's value is never repeated."""
+    problem = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in problem["loc"])
+    variable = "ETL_" + "_".join(str(part) for part in problem["loc"]).upper()
+    origin = variable if variable in given else f"{file}: {place}"
+    if problem["type"] == "extra_forbidden":
+        return f"{origin} is not something that can be configured"
+    return f"{origin}: {problem['msg']}"

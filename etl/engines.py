@@ -1,0 +1,42 @@
+"""URLs to connections: the one place where engines are listed.
+
+An engine's file is imported when a URL asks for it, so that only its own users need its drivers.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+from urllib.parse import urlsplit
+
+from etl.config import Config
+from etl.errors import ConfigError
+from etl.sources.base import Source
+from etl.warehouses.base import Warehouse
+
+SOURCES = {"sqlite": "etl.sources.sqlite"}
+WAREHOUSES = {"duckdb": "etl.warehouses.duckdb"}
+
+
+def open_source(config: Config) -> Source:
+    """The configured source; raises ``ConfigError`` for a URL that names no engine of ours."""
+    if not config.source.url:
+        raise ConfigError("no source is configured", "set source.url in etl.toml, or ETL_SOURCE_URL, or run: etl init")
+    source: Source = _connect(SOURCES, config.source.url, config, "source")
+    return source
+
+
+def open_warehouse(config: Config) -> Warehouse:
+    """The configured warehouse, made if it is not there yet."""
+    if not config.warehouse.url:
+        raise ConfigError("no warehouse is configured", "set warehouse.url in etl.toml, or ETL_WAREHOUSE_URL")
+    warehouse: Warehouse = _connect(WAREHOUSES, config.warehouse.url, config, "warehouse")
+    return warehouse
+
+
+def _connect(engines: dict[str, str], url: str, config: Config, role: str) -> Any:
+    scheme = urlsplit(url).scheme.partition("+")[0]
+    if scheme not in engines:
+        listed = ", ".join(f"{name}:///…" for name in engines)
+        raise ConfigError(f"{role}.url has no known engine: {scheme or url!r}", f"the engines are {listed}")
+    return import_module(engines[scheme]).connect(url, config)

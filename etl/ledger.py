@@ -1,0 +1,226 @@
+"""The ledger: what ran, what was loaded up to where, and what was proven, kept in the warehouse.
+
+Its tables are only ever inserted into, and the current state is the newest row, so tables that are
+synced side by side never wait for one another. The load number makes "newest" exact: a load is
+numbered one past the load it started from, and asserts in its own transaction that none came between.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, field, fields, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from etl.dialects.base import Statement
+from etl.warehouses.base import LOST_RACE, Warehouse
+from schemas import types
+from schemas.table import Column, Table
+from schemas.types import LogicalType
+
+DIFFERENCES_KEPT = 1_000
+"""How many differences of one check are written down; the check itself counts them all."""
+
+
+class LoadKind(StrEnum):
+    """Why a table's rows were changed."""
+
+    FULL = "full"
+    INCREMENTAL = "incremental"
+    REPAIR = "repair"
+    RELOAD = "reload"
+    DRIFT = "drift"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """An identifier for a run, a load or a check; later ones sort after earlier ones."""
+    return f"{_now():%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A command's beginning (``exit_code`` None) or its end."""
+
+    run_id: str
+    command: str
+    exit_code: int | None = None
+    message: str = ""
+    at: datetime = field(default_factory=_now)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A committed change of one table's rows, with the watermark up to which it has been taken.
+
+    ``extracted`` counts the rows read from the source for it, ``changed`` those written or deleted.
+    ``seen`` is the highest cursor value in the snapshot, ``source`` the source's identity,
+    ``columns`` the source's columns with their types, as JSON.
+    """
+
+    table_name: str
+    load_no: int
+    load_id: str
+    run_id: str
+    kind: str
+    extracted: int
+    changed: int
+    source: str
+    columns: str
+    watermark: str | None
+    seen: str | None
+    snapshot_at: datetime
+    at: datetime = field(default_factory=_now)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A comparison of one table with a snapshot of the source; ``load_id`` is the newest load it saw.
+
+    ``equal`` holds when no difference was left; ``pending`` rows are those the next sync brings.
+    ``found`` is what differed before a repair, ``missing``, ``extra`` and ``changed`` what remained.
+    """
+
+    table_name: str
+    check_id: str
+    run_id: str
+    load_id: str
+    equal: bool
+    source_rows: int
+    warehouse_rows: int
+    source_hash: str
+    warehouse_hash: str
+    source_mode: str
+    warehouse_mode: str
+    found: int
+    missing: int
+    extra: int
+    changed: int
+    pending: int
+    rows_fetched: int
+    seconds: float
+    moving: bool
+    snapshot_at: datetime
+    at: datetime = field(default_factory=_now)
+
+    @property
+    def differences(self) -> int:
+        """How many keys differ for another reason than being pending."""
+        return self.missing + self.extra + self.changed
+
+
+@dataclass(frozen=True, slots=True)
+class DifferenceRow:
+    """One cell of one difference that a check found."""
+
+    check_id: str
+    table_name: str
+    key: str
+    kind: str
+    column_name: str
+    source_value: str | None
+    warehouse_value: str | None
+
+
+Record = Run | Load | Check | DifferenceRow
+R = TypeVar("R", Run, Load, Check)
+
+_TABLES: dict[type[Record], str] = {Run: "runs", Load: "loads", Check: "checks", DifferenceRow: "differences"}
+_TYPES: dict[str, LogicalType] = {
+    "str": types.STRING,
+    "str | None": types.STRING,
+    "int": types.INT,
+    "int | None": types.INT,
+    "bool": types.BOOL,
+    "float": types.FLOAT,
+    "datetime": types.TIMESTAMP,
+}
+
+
+class Ledger:
+    """Reads and writes the ledger's tables in a warehouse."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+        warehouse.commit([self._ddl(record) for record in _TABLES])
+
+    def write(self, *records: Record) -> None:
+        """Insert records in one transaction of their own."""
+        self._warehouse.commit([self.statement(record) for record in records])
+
+    def statement(self, record: Record) -> Statement:
+        """The insertion of a record, to be made part of a larger transaction."""
+        names = self._warehouse.dialect.columns([f.name for f in fields(record)])
+        marks = ", ".join("?" for _ in fields(record))
+        relation = self._warehouse.relation("etl", _TABLES[type(record)])
+        return Statement(f"INSERT INTO {relation} ({names}) VALUES ({marks})", astuple(record))
+
+    def still_newest(self, table: str, load_no: int) -> str:
+        """A statement that aborts its transaction unless ``load_no`` is the table's newest load (0: none yet)."""
+        dialect = self._warehouse.dialect
+        newest = f"SELECT COALESCE(MAX(load_no), 0) FROM {self._warehouse.relation('etl', 'loads')}"
+        return dialect.assertion(f"({newest} WHERE table_name = {dialect.string(table)}) = {load_no}", LOST_RACE)
+
+    def newest_loads(self) -> dict[str, Load]:
+        """The newest load of each table."""
+        return {load.table_name: load for load in self._newest(Load, "load_no")}
+
+    def newest_checks(self) -> dict[str, Check]:
+        """The newest check of each table."""
+        return {check.table_name: check for check in self._newest(Check, "check_id")}
+
+    def newest_load(self, table: str) -> Load | None:
+        """The table's newest load, if it has one."""
+        return next(iter(self._newest(Load, "load_no", table)), None)
+
+    def last_equal_check(self, table: str) -> Check | None:
+        """The newest check at which the table was equal, if there is one."""
+        return next(iter(self._newest(Check, "check_id", table, equal_only=True)), None)
+
+    def runs(self, limit: int) -> list[Run]:
+        """The newest entries of the run log."""
+        relation = self._warehouse.relation("etl", "runs")
+        return self._read(Run, f"SELECT * FROM {relation} ORDER BY {self._name('at')} DESC LIMIT {int(limit)}")
+
+    def _newest(self, record: type[R], order: str, table: str = "", *, equal_only: bool = False) -> list[R]:
+        where = [f"table_name = {self._warehouse.dialect.string(table)}"] if table else []
+        where += [self._name("equal")] if equal_only else []
+        filtered = f" WHERE {' AND '.join(where)}" if where else ""
+        relation = self._warehouse.relation("etl", _TABLES[record])
+        return self._read(
+            record,
+            f"SELECT * FROM {relation}{filtered} "
+            f"QUALIFY ROW_NUMBER() OVER (PARTITION BY table_name ORDER BY {order} DESC) = 1 ORDER BY table_name",
+        )
+
+    def _read(self, record: type[R], sql: str) -> list[R]:
+        names = [f.name for f in fields(record)]
+        return [record(**{name: row[name] for name in names}) for row in self._warehouse.query(sql).to_pylist()]
+
+    def _name(self, column: str) -> str:
+        return self._warehouse.dialect.quote(column)
+
+    def _ddl(self, record: type[Record]) -> str:
+        dialect = self._warehouse.dialect
+        columns = ", ".join(f"{dialect.quote(f.name)} {dialect.ddl(_TYPES[str(f.type)])}" for f in fields(record))
+        return f"CREATE TABLE IF NOT EXISTS {self._warehouse.relation('etl', _TABLES[record])} ({columns})"
+
+
+def columns_json(columns: Sequence[Column]) -> str:
+    """Columns with their types, as a load remembers them."""
+    return json.dumps({column.name: str(column.type) for column in columns}, ensure_ascii=False)
+
+
+def next_load(table: Table, newest: Load | None, **values: Any) -> Load:
+    """The load that follows ``newest``; what is not given is taken over from it."""
+    number = newest.load_no + 1 if newest else 1
+    values = {"load_id": new_id(), "load_no": number, "at": _now(), **values}
+    if newest:
+        return replace(newest, **values)
+    return Load(table_name=table.target, **values)

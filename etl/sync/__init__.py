@@ -1,0 +1,1 @@
+"""Moving what changed, and proving it."""

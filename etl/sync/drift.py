@@ -1,0 +1,72 @@
+"""The source's columns against the target's: what can be followed is, what would lose data stops the table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from etl.dialects.base import WarehouseDialect
+from etl.errors import StoppedTableError
+from schemas.table import Table
+from schemas.types import Kind, LogicalType
+
+_DECIMAL = re.compile(r"\w*(?:DECIMAL|NUMERIC)\((\d+), ?(\d+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Column changes: name to physical type for ``added`` and ``widened``; ``gone`` are only reported."""
+
+    added: Mapping[str, str]
+    widened: Mapping[str, str]
+    gone: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.widened)
+
+    def statements(self, dialect: WarehouseDialect, relation: str) -> list[str]:
+        """What brings the target to the source's columns; running it twice changes nothing more."""
+        added = [dialect.add_column(relation, name, type_) for name, type_ in self.added.items()]
+        return added + [dialect.alter_type(relation, name, type_) for name, type_ in self.widened.items()]
+
+    def describe(self) -> str:
+        """The drift in words, empty if there is none."""
+        parts = [f"new column {name}" for name in self.added]
+        parts += [f"column {name} widened to {type_}" for name, type_ in self.widened.items()]
+        parts += [f"column {name} is gone from the source and stays in the warehouse as it was" for name in self.gone]
+        return "; ".join(parts)
+
+
+def drift_of(dialect: WarehouseDialect, table: Table, target: Mapping[str, str]) -> Drift:
+    """Compare the table with the physical columns of its target.
+
+    Raises ``StoppedTableError`` for a type that the target cannot be widened to without losing data.
+    """
+    added, widened = {}, {}
+    for column in table.columns:
+        wanted = dialect.ddl(column.type)
+        held = target.get(column.name)
+        if held is None:
+            added[column.name] = wanted
+        elif held != dialect.catalog_type(column.type):
+            if not _widens(held, column.type):
+                raise StoppedTableError(
+                    f"table {table.name}: column {column.name} is {column.type} in the source, {held} in the warehouse",
+                    f"load it anew in the new type: etl sync {table.target} --full",
+                )
+            widened[column.name] = wanted
+    names = {column.name for column in table.columns}
+    return Drift(added, widened, tuple(name for name in target if name not in names))
+
+
+def _widens(held: str, wanted: LogicalType) -> bool:
+    """Whether every value of the held physical type is one of the wanted type too."""
+    if wanted.kind is not Kind.DECIMAL or wanted.precision is None or wanted.scale is None:
+        return False
+    whole = wanted.precision - wanted.scale
+    match = _DECIMAL.fullmatch(held)
+    if match:
+        precision, scale = int(match[1]), int(match[2])
+        return wanted.scale >= scale and whole >= precision - scale
+    return held in ("BIGINT", "INT64") and whole >= 19

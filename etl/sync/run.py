@@ -1,0 +1,71 @@
+"""A sync of many tables from one snapshot, each on its own feet: one that stops does not stop the others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from etl.config import Config
+from etl.errors import RunError
+from etl.ledger import Ledger, Run, new_id
+from etl.scratch import Scratch
+from etl.sources.base import Source
+from etl.sync.plan import chosen, configured
+from etl.sync.table import Context, Progress, Synced, sync_table
+from etl.verify.comparison import Comparer
+from etl.warehouses.base import STAGING, Warehouse
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A table that could not be synced, and why."""
+
+    table: str
+    error: RunError
+
+
+def sync(
+    config: Config,
+    source: Source,
+    warehouse: Warehouse,
+    *,
+    tables: Sequence[str] = (),
+    full: bool = False,
+    progress: Progress = lambda _table, _step, _rows: None,
+) -> Iterator[Synced | Failed]:
+    """Sync the named tables, or all, yielding each as it is done.
+
+    All tables are read at one instant: the snapshot is open from the first to the last. Raises
+    ``ConfigError`` before anything moves if a name is unknown.
+    """
+    ledger = Ledger(warehouse)
+    run_id = new_id()
+    scratch = Scratch(config.warehouse.memory_limit)
+    try:
+        with source.snapshot() as snapshot:
+            selected = chosen(configured(snapshot.tables(), config.tables), tables)
+            ledger.write(Run(run_id, "sync"))
+            _drop_leftovers(warehouse)
+            comparer = Comparer(snapshot, warehouse, scratch)
+            context = Context(snapshot, source.identity, warehouse, ledger, comparer, config.sync, run_id, progress)
+            failures = 0
+            for table in selected:
+                try:
+                    yield sync_table(context, table, full=full)
+                except RunError as error:
+                    failures += 1
+                    yield Failed(table.target, error)
+            ledger.write(Run(run_id, "sync", exit_code=3 if failures else 0))
+    finally:
+        scratch.close()
+
+
+def _drop_leftovers(warehouse: Warehouse) -> None:
+    """Staging tables of a run that was killed: whoever holds the lease may drop them."""
+    for name in warehouse.tables("raw"):
+        if name.startswith(STAGING):
+            log.info("dropping %s, left over from a run that was ended", name)
+            warehouse.drop(name)

@@ -1,0 +1,102 @@
+"""One table on both sides: summed, compared, and where unequal located and described."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+
+from etl.errors import ConfigError, SourceError
+from etl.scratch import Scratch
+from etl.sources.base import Snapshot
+from etl.verify.differences import Difference, describe
+from etl.verify.locate import Located, locate
+from etl.verify.proof import EngineProof, ReaderProof
+from etl.verify.rowsum import Mode, PushdownSide, Side, StreamSide, Totals
+from etl.warehouses.base import Warehouse
+from schemas.table import Table
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two sides' totals and, if they differ, the located rows."""
+
+    source: Totals
+    warehouse: Totals
+    source_mode: Mode
+    warehouse_mode: Mode
+    located: Located | None
+
+    @property
+    def equal(self) -> bool:
+        """Whether both sides hold the same multiset of rows."""
+        return self.located is None
+
+    @property
+    def differing(self) -> int:
+        """How many rows one side has more copies of."""
+        return self.located.rows.num_rows if self.located else 0
+
+
+class Comparer:
+    """Compares tables of one snapshot with their copies in one warehouse."""
+
+    def __init__(self, snapshot: Snapshot, warehouse: Warehouse, scratch: Scratch, mode: Mode | None = None) -> None:
+        """``mode`` forces how the warehouse is summed; None takes pushdown where it is proven."""
+        self._snapshot, self._warehouse, self._scratch, self._mode = snapshot, warehouse, scratch, mode
+        self._engine_proof = EngineProof(warehouse, warehouse.dialect)
+        self._reader_proof = ReaderProof(snapshot, scratch)
+
+    def unsummed_source(self, table: Table) -> StreamSide:
+        """The source's side, to which the caller adds the rows as they pass by on a full load."""
+        self._reader_proof.require(table)
+        return StreamSide(
+            self._scratch, table, partial(self._snapshot.read, table), partial(self._snapshot.read_keys, table)
+        )
+
+    def source(self, table: Table) -> StreamSide:
+        """The source's side, summed from the snapshot."""
+        return self.unsummed_source(table).add_all()
+
+    def warehouse(self, table: Table) -> Side:
+        """The warehouse's side, summed now."""
+        read_keys = partial(self._warehouse.read_keys, table)
+        if self._streams(table):
+            read = partial(self._warehouse.read, table)
+            return StreamSide(self._scratch, table, read, lambda keys: read_keys(keys).to_batches()).add_all()
+        relation = self._warehouse.relation("raw", table.target)
+        return PushdownSide(self._warehouse, self._warehouse.dialect, relation, table, read_keys)
+
+    def compare(self, table: Table, source: Side, warehouse: Side) -> Comparison:
+        """Compare the totals, and locate what differs.
+
+        Raises ``SourceError`` if the reader did not deliver as many rows as the server counts.
+        """
+        ours, theirs = source.totals(), warehouse.totals()
+        counted = self._snapshot.count(table)
+        if counted != ours.rows:
+            raise SourceError(
+                f"table {table.name}: the source counts {counted} rows but its reader delivered {ours.rows}",
+                "do not trust this copy; report the driver's version and the table's definition",
+            )
+        located = None if ours == theirs else locate(self._scratch, table, source, warehouse)
+        return Comparison(ours, theirs, source.mode, warehouse.mode, located)
+
+    def describe(self, table: Table, comparison: Comparison, source: Side, warehouse: Side) -> list[Difference]:
+        """Name the differences of a comparison, cell by cell."""
+        if comparison.located is None:
+            return []
+        return describe(self._scratch, table, comparison.located, source, warehouse)
+
+    def _streams(self, table: Table) -> bool:
+        failed = self._engine_proof.failures(table)
+        if failed and self._mode is Mode.PUSHDOWN:
+            listed = ", ".join(map(str, failed))
+            raise ConfigError(
+                f"table {table.name}: {self._warehouse.identity} fails the proof for {listed}", "use --mode auto"
+            )
+        if failed:
+            log.warning("%s: the warehouse fails the proof for %s; streaming", table.name, ", ".join(map(str, failed)))
+        return bool(failed) or self._mode is Mode.STREAM

@@ -1,0 +1,235 @@
+"""The order-independent checksum of a set of rows, and the two ways to obtain it.
+
+*Pushdown*: the engine that holds the rows sums them. *Stream*: the rows pass by as Arrow batches
+and DuckDB sums them with DuckDB's text. Both leave one row a bucket in a session-local table, of
+which the totals are read first and the buckets only if the totals differ.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import count
+from typing import Protocol
+
+import pyarrow as pa
+
+from etl.dialects.base import BUCKETS, WORDS, RowsumDialect
+from etl.scratch import Scratch
+from schemas.table import Column, Table
+from schemas.types import Kind
+
+CHUNK_ROWS = 524_288
+CHUNK_BYTES = 128 << 20
+_COMPACT_ROWS = 32 * BUCKETS
+_names = count(1)
+
+
+class Mode(StrEnum):
+    """Who computed a rowsum."""
+
+    PUSHDOWN = "pushdown"
+    STREAM = "stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The number of rows and the sums of their four hash words."""
+
+    rows: int
+    sums: tuple[int, int, int, int]
+
+    @property
+    def digest(self) -> str:
+        """32 hex digits that name this multiset of rows: equal digests and counts, equal rows."""
+        text = ",".join(map(str, (self.rows, *self.sums)))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Rows to fetch with their words: those in ``buckets``, or whose first word is among ``first_words``."""
+
+    buckets: tuple[int, ...] = ()
+    first_words: tuple[int, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.buckets or self.first_words)
+
+    def condition(self, dialect: RowsumDialect) -> str:
+        """The selection as a predicate over column s1."""
+        parts = []
+        if self.buckets:
+            parts.append(f"{dialect.bucket('s1')} IN ({', '.join(map(str, self.buckets))})")
+        if self.first_words:
+            parts.append(f"s1 IN ({', '.join(map(str, self.first_words))})")
+        return " OR ".join(parts)
+
+
+def summed_key(table: Table) -> tuple[Column, ...]:
+    """The key columns that are summed in each bucket: all of them if they are integers, else none."""
+    key = table.key_columns
+    return key if all(column.type.kind is Kind.INT for column in key) else ()
+
+
+class Side(ABC):
+    """One side of a comparison: a table's rows, summed."""
+
+    mode: Mode
+
+    @abstractmethod
+    def totals(self) -> Totals:
+        """The sums over all rows."""
+
+    @abstractmethod
+    def buckets(self) -> pa.Table:
+        """Columns ``bucket, n, s1 … s4, k1 …``: one row for each bucket that holds rows."""
+
+    @abstractmethod
+    def members(self, columns: Sequence[str], selection: Selection | None) -> pa.Table:
+        """``columns`` and words s1 to s4 of the selected rows, or of all."""
+
+    @abstractmethod
+    def rows(self, keys: pa.Table) -> pa.Table:
+        """The rows with these keys, as ``table.arrow``."""
+
+
+class Engine(Protocol):
+    """What a pushdown needs of a connection."""
+
+    def query(self, sql: str) -> pa.Table:
+        """The result of a query."""
+
+    def run(self, sql: str) -> None:
+        """Run a statement that changes nothing but the session."""
+
+
+class PushdownSide(Side):
+    """Rows summed by the engine that holds them, in one scan."""
+
+    mode = Mode.PUSHDOWN
+
+    def __init__(
+        self,
+        engine: Engine,
+        dialect: RowsumDialect,
+        relation: str,
+        table: Table,
+        read_keys: Callable[[pa.Table], pa.Table],
+    ) -> None:
+        self._engine, self._dialect, self._relation, self._table = engine, dialect, relation, table
+        self._read_keys = read_keys
+        self._sums = f"etl_rowsum_{next(_names)}"
+        query = dialect.bucket_sums(table.columns, summed_key(table), relation)
+        engine.run(dialect.create_temporary(self._sums, query))
+
+    def totals(self) -> Totals:
+        return _totals(self._engine.query(totals_sql(self._sums)))
+
+    def buckets(self) -> pa.Table:
+        return self._engine.query(f"SELECT * FROM {self._sums}")
+
+    def members(self, columns: Sequence[str], selection: Selection | None) -> pa.Table:
+        hashes = self._dialect.hashes(self._table.columns, columns, self._relation)
+        where = f" WHERE {selection.condition(self._dialect)}" if selection else ""
+        return self._engine.query(f"SELECT * FROM ({hashes}) AS hashed{where}")
+
+    def rows(self, keys: pa.Table) -> pa.Table:
+        return self._read_keys(keys)
+
+
+class StreamSide(Side):
+    """Rows summed as they pass; asked for single rows, they are read again."""
+
+    mode = Mode.STREAM
+
+    def __init__(
+        self,
+        scratch: Scratch,
+        table: Table,
+        read: Callable[[], Iterable[pa.RecordBatch]],
+        read_keys: Callable[[pa.Table], Iterable[pa.RecordBatch]],
+    ) -> None:
+        self._scratch, self._table = scratch, table
+        self._read, self._read_keys = read, read_keys
+        self._sums = f"rowsum_{next(_names)}"
+        self._summed = 0
+        nothing = pa.Table.from_batches([], table.arrow)
+        with scratch.holding(chunk=nothing):
+            scratch.run(scratch.dialect.create_temporary(self._sums, self._chunk_sums()))
+
+    def add(self, chunk: pa.Table) -> None:
+        """Add a chunk of rows to the sums; chunks of about ``CHUNK_ROWS`` cost least."""
+        with self._scratch.holding(chunk=chunk):
+            self._scratch.run(f"INSERT INTO {self._sums} {self._chunk_sums()}")
+        self._summed += min(chunk.num_rows, BUCKETS)
+        if self._summed > _COMPACT_ROWS:
+            self._compact()
+
+    def add_all(self) -> StreamSide:
+        """Read every row and add it."""
+        for chunk in chunks(self._read(), self._table):
+            self.add(chunk)
+        return self
+
+    def totals(self) -> Totals:
+        return _totals(self._scratch.query(totals_sql(self._sums)))
+
+    def buckets(self) -> pa.Table:
+        self._compact()
+        return self._scratch.query(f"SELECT * FROM {self._sums}")
+
+    def members(self, columns: Sequence[str], selection: Selection | None) -> pa.Table:
+        dialect = self._scratch.dialect
+        where = f" WHERE {selection.condition(dialect)}" if selection else ""
+        query = f"SELECT * FROM ({dialect.hashes(self._table.columns, columns, 'chunk')}) AS hashed{where}"
+        found = []
+        for chunk in chunks(self._read(), self._table):
+            with self._scratch.holding(chunk=chunk):
+                found.append(self._scratch.query(query))
+        return pa.concat_tables(found)
+
+    def rows(self, keys: pa.Table) -> pa.Table:
+        return pa.Table.from_batches(self._read_keys(keys), self._table.arrow)
+
+    def _chunk_sums(self) -> str:
+        return self._scratch.dialect.bucket_sums(self._table.columns, summed_key(self._table), "chunk")
+
+    def _compact(self) -> None:
+        columns = self._scratch.query(f"SELECT * FROM {self._sums} LIMIT 0").schema.names
+        sums = ", ".join(
+            f"CAST(SUM({name}) AS {'BIGINT' if name == 'n' else 'DECIMAL(38,0)'}) AS {name}" for name in columns[1:]
+        )
+        merged = f"SELECT bucket, {sums} FROM {self._sums} GROUP BY bucket"
+        self._scratch.run(self._scratch.dialect.create_temporary(self._sums, merged))
+        self._summed = BUCKETS
+
+
+def totals_sql(sums: str) -> str:
+    """The totals of a table of bucket sums."""
+    words = ", ".join(f"SUM({word}) AS {word}" for word in WORDS)
+    return f"SELECT SUM(n) AS n, {words} FROM {sums}"
+
+
+def _totals(result: pa.Table) -> Totals:
+    rows, s1, s2, s3, s4 = (int(value or 0) for value in result.to_pylist()[0].values())
+    return Totals(rows, (s1, s2, s3, s4))
+
+
+def chunks(batches: Iterable[pa.RecordBatch], table: Table) -> Iterator[pa.Table]:
+    """Batches gathered into tables of about ``CHUNK_ROWS`` rows or ``CHUNK_BYTES`` bytes; at least one table."""
+    held: list[pa.RecordBatch] = []
+    rows = size = 0
+    told = False
+    for batch in batches:
+        held.append(batch)
+        rows += batch.num_rows
+        size += batch.nbytes
+        if rows >= CHUNK_ROWS or size >= CHUNK_BYTES:
+            yield pa.Table.from_batches(held, table.arrow)
+            held, rows, size, told = [], 0, 0, True
+    if held or not told:
+        yield pa.Table.from_batches(held, table.arrow)

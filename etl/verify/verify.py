@@ -1,0 +1,199 @@
+"""`etl verify`: a fresh snapshot of the source against the warehouse as it is now."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from etl.errors import RunError, StoppedTableError
+from etl.ledger import DIFFERENCES_KEPT, Check, DifferenceRow, Ledger, Load, LoadKind, new_id, next_load
+from etl.sources.base import Snapshot
+from etl.verify.comparison import Comparer, Comparison
+from etl.verify.differences import Difference, DifferenceKind
+from etl.verify.repair import apply_repair, plan_repair
+from etl.verify.rowsum import Side
+from etl.warehouses.base import Warehouse
+from schemas.table import Table
+
+ROUNDS = 3
+"""How often a repaired table is compared again before it is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A check with the differences it names; ``pending`` ones are those the next sync brings."""
+
+    check: Check
+    comparison: Comparison
+    differences: tuple[Difference, ...]
+    pending: tuple[Difference, ...]
+
+
+class Verifier:
+    """Checks tables of one snapshot and, if asked, repairs them."""
+
+    def __init__(
+        self, snapshot: Snapshot, warehouse: Warehouse, ledger: Ledger, comparer: Comparer, run_id: str
+    ) -> None:
+        self._snapshot, self._warehouse, self._ledger = snapshot, warehouse, ledger
+        self._comparer, self._run_id = comparer, run_id
+
+    def verify(self, table: Table) -> Verified:
+        """Compare the table and write the check down."""
+        return self._round(table, self._comparer.source(table))
+
+    def repair(self, table: Table, max_delete_share: float) -> tuple[Verified, Verified]:
+        """Verify, bring the located rows to the source, and verify again; returns both checks.
+
+        Rows that are only pending are brought as well. Raises ``StoppedTableError`` where more than
+        ``max_delete_share`` of the table would be deleted, or the table has no key to repair by.
+        """
+        source = self._comparer.source(table)
+        before = after = self._round(table, source)
+        for _ in range(ROUNDS):
+            if after.check.equal and not after.pending:
+                break
+            self._apply(table, after.comparison, max_delete_share)
+            after = self._round(table, source, found=before.comparison.differing)
+        return before, after
+
+    def _round(self, table: Table, source: Side, found: int | None = None) -> Verified:
+        """One comparison of the summed source with the warehouse as it is now, judged and written down."""
+        started = time.monotonic()
+        newest = self._newest(table)
+        warehouse = self._comparer.warehouse(table)
+        comparison = self._comparer.compare(table, source, warehouse)
+        differences = self._comparer.describe(table, comparison, source, warehouse)
+        verified = self._judge(table, newest, comparison, differences, started, found)
+        self._ledger.write(verified.check, *difference_rows(verified.check.check_id, verified.differences))
+        return verified
+
+    def _apply(self, table: Table, comparison: Comparison, max_delete_share: float) -> None:
+        newest = self._newest(table)
+        assert comparison.located is not None
+        if not table.key:
+            raise StoppedTableError(
+                f"table {table.name} has no key, so single rows cannot be repaired",
+                f"load it anew: etl sync {table.name} --full",
+            )
+        repair = plan_repair(self._snapshot, table, comparison.located)
+        if repair.deletes > max_delete_share * max(comparison.warehouse.rows, 1):
+            raise StoppedTableError(
+                f"table {table.name}: repairing would delete {repair.deletes} of {comparison.warehouse.rows} rows",
+                "if that is right, call again with ETL_SYNC_MAX_DELETE_SHARE=1",
+            )
+        load = next_load(
+            table,
+            newest,
+            run_id=self._run_id,
+            kind=LoadKind.REPAIR,
+            extracted=repair.rows.num_rows,
+            changed=repair.keys.num_rows,
+        )
+        apply_repair(self._warehouse, self._ledger, table, repair, load)
+
+    def _newest(self, table: Table) -> Load:
+        newest = self._ledger.newest_load(table.target)
+        if newest is None or not self._warehouse.columns("raw", table.target):
+            raise RunError(f"table {table.name} has not been synced", f"run: etl sync {table.name}")
+        return newest
+
+    def _judge(
+        self,
+        table: Table,
+        newest: Load,
+        comparison: Comparison,
+        differences: Sequence[Difference],
+        started: float,
+        found: int | None,
+    ) -> Verified:
+        pending = self._pending(newest, comparison, differences)
+        remaining = tuple(difference for difference in differences if difference not in pending)
+        check = make_check(
+            table,
+            newest,
+            comparison,
+            remaining,
+            run_id=self._run_id,
+            pending=len(pending),
+            found=comparison.differing if found is None else found,
+            seconds=time.monotonic() - started,
+            snapshot_at=self._snapshot.instant,
+        )
+        return Verified(check, comparison, remaining, pending)
+
+    def _pending(
+        self, newest: Load, comparison: Comparison, differences: Sequence[Difference]
+    ) -> tuple[Difference, ...]:
+        """The differences that only mean that the source has moved on since the last sync."""
+        if not differences:
+            return ()
+        last = self._ledger.last_equal_check(newest.table_name)
+        if last and last.load_id == newest.load_id and last.warehouse_hash == comparison.warehouse.digest:
+            return tuple(differences)
+        return tuple(difference for difference in differences if _moved_after(difference.cursor, newest.seen))
+
+
+def make_check(
+    table: Table,
+    load: Load,
+    comparison: Comparison,
+    differences: Iterable[Difference],
+    *,
+    run_id: str,
+    found: int,
+    seconds: float,
+    snapshot_at: datetime,
+    pending: int = 0,
+) -> Check:
+    """The check that a comparison amounts to."""
+    kinds = [difference.kind for difference in differences]
+    return Check(
+        table_name=table.target,
+        check_id=new_id(),
+        run_id=run_id,
+        load_id=load.load_id,
+        equal=not kinds,
+        source_rows=comparison.source.rows,
+        warehouse_rows=comparison.warehouse.rows,
+        source_hash=comparison.source.digest,
+        warehouse_hash=comparison.warehouse.digest,
+        source_mode=comparison.source_mode,
+        warehouse_mode=comparison.warehouse_mode,
+        found=found,
+        missing=kinds.count(DifferenceKind.MISSING),
+        extra=kinds.count(DifferenceKind.EXTRA),
+        changed=kinds.count(DifferenceKind.CHANGED),
+        pending=pending,
+        rows_fetched=comparison.located.fetched if comparison.located else 0,
+        seconds=round(seconds, 3),
+        moving=False,
+        snapshot_at=snapshot_at,
+    )
+
+
+def difference_rows(check_id: str, differences: Iterable[Difference]) -> list[DifferenceRow]:
+    """The first differences of a check as the ledger keeps them, one record a cell."""
+    rows: list[DifferenceRow] = []
+    for difference in differences:
+        key = json.dumps(difference.key, ensure_ascii=False)
+        for cell in difference.columns:
+            if len(rows) == DIFFERENCES_KEPT:
+                return rows
+            rows.append(
+                DifferenceRow(check_id, difference.table, key, difference.kind, cell.name, cell.source, cell.warehouse)
+            )
+    return rows
+
+
+def _moved_after(cursor: str | None, seen: str | None) -> bool:
+    """Whether a source row's cursor is past the highest one seen; what cannot be read as an instant is not."""
+    if cursor is None or seen is None:
+        return False
+    with suppress(ValueError, TypeError):
+        return datetime.fromisoformat(cursor) > datetime.fromisoformat(seen)
+    return False
