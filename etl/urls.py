@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from etl.errors import ConfigError
 
@@ -15,3 +15,17 @@ def path_of(url: str) -> Path:
     if not path or parts.netloc:
         raise ConfigError(f"{url} names no file", f"write it as {parts.scheme}:///path/to/file")
     return Path(path)
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown and written down."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    user_and_host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user_and_host[0].partition(':')[0]}@{user_and_host[2]}"))
+
+
+def file_url(scheme: str, path: Path) -> str:
+    """The URL of a file, relative or absolute as the path is."""
+    return f"{scheme}:///{quote(str(path))}"

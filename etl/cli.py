@@ -1,0 +1,307 @@
+"""The `etl` command: each subcommand is a few lines that open a session and show what came of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from etl import __version__, config, doctor, status
+from etl import demo as demonstration
+from etl.console import (
+    err,
+    grid,
+    out,
+    row_progress,
+    set_up_logging,
+    show_error,
+    show_synced,
+    show_verified,
+)
+from etl.engines import open_source
+from etl.errors import ConfigError, EtlError, ExitCode
+from etl.publish import adhoc
+from etl.scaffold import scaffold
+from etl.session import open_session
+from etl.sync.run import Failed
+from etl.verify.report import as_json
+from etl.verify.rowsum import Mode
+from generators import hopify
+from generators.errors import GeneratorError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Copy an operational database into a warehouse, keep it current, and prove that both are equal.",
+    epilog="Exit codes: 0 done and equal, 1 differences remain, 2 the call or config is wrong, 3 a run failed.",
+)
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="Configuration file; etl.toml if there is one.")]
+Tables = Annotated[list[str] | None, typer.Argument(help="Tables; all of them if none is named.", metavar="[TABLE]…")]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON and nothing else on standard output.")]
+
+
+class World(StrEnum):
+    """The worlds that can be generated."""
+
+    HOPIFY = "hopify"
+
+
+class ModeChoice(StrEnum):
+    """How the warehouse is summed."""
+
+    AUTO = "auto"
+    PUSHDOWN = "pushdown"
+    STREAM = "stream"
+
+
+class Format(StrEnum):
+    """How a query's result is written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Log every step, and show tracebacks.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    set_up_logging(debug=debug)
+    if version:
+        out.print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    world: Annotated[World, typer.Option(help="Which world.")] = World.HOPIFY,
+    customers: Annotated[int, typer.Option(min=0, help="How large a world.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 42,
+    directory: Annotated[Path, typer.Option("--dir", help="Where its files go.")] = Path("data"),
+    config_file: ConfigOption = None,
+) -> None:
+    """Generate a world, copy it, change it, copy the change, prove both equal, and draw a dashboard."""
+    del world
+    demonstration.demo(config.load(config_file), directory, customers, seed)
+
+
+@app.command()
+def init(
+    source: Annotated[str, typer.Option(help="The source's URL, e.g. sqlite:///shop.db")],
+    warehouse: Annotated[str, typer.Option(help="The warehouse's URL.")] = "duckdb:///data/warehouse.duckdb",
+    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")] = Path("etl.toml"),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite it if it is there.")] = False,
+) -> None:
+    """Look at a source and write a commented etl.toml for it."""
+    if output.exists() and not force:
+        raise ConfigError(f"{output} is already there", "name another with -o, or overwrite it with --force")
+    sections = config.Config()
+    settings = sections.model_copy(update={"source": sections.source.model_copy(update={"url": source})})
+    with open_source(settings).snapshot() as snapshot:
+        tables = snapshot.tables()
+    try:
+        output.write_text(scaffold(source, warehouse, tables), "utf-8")
+    except OSError as error:
+        raise ConfigError(f"{output} cannot be written: {error.strerror}", "name another with -o") from error
+    out.print(f"{output}: {len(tables)} tables. Next: etl doctor, then etl sync")
+
+
+@app.command()
+def generate(
+    world: World,
+    to: Annotated[str, typer.Option("--to", help="Where to: sqlite:///file.db")],
+    customers: Annotated[int, typer.Option(help="How large a world.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 42,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; the rows are the same for any number.")] = 1,
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite what is there.")] = False,
+) -> None:
+    """Generate a world into a database."""
+    del world
+    with row_progress("generating") as progress:
+        rows = hopify.generate(
+            to, customers=customers, seed=seed, workers=workers, replace=replace, progress=progress.rows
+        )
+    out.print(grid("", ("table", "rows"), [(table, f"{count:,}") for table, count in rows.items()], ("rows",)))
+
+
+@app.command()
+def simulate(
+    days: Annotated[int, typer.Option(min=1, help="How many days to advance.")],
+    source: Annotated[str | None, typer.Option(help="The world's URL; the configured source if not given.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another course of events than the world's own.")] = None,
+    config_file: ConfigOption = None,
+) -> None:
+    """Advance a generated world by days: new, changed, late and erased rows."""
+    url = source or config.load(config_file).source.url
+    with row_progress("simulating") as progress:
+        changes = hopify.simulate(url, days=days, seed=seed, progress=progress.rows)
+    columns = ("table", "inserted", "updated", "deleted", "silent")
+    rows = [(table, *(f"{counts[name]:,}" for name in columns[1:])) for table, counts in changes.items()]
+    out.print(grid("", columns, rows, columns[1:]))
+
+
+@app.command()
+def sync(
+    tables: Tables = None,
+    full: Annotated[bool, typer.Option("--full", help="Load everything anew.")] = False,
+    no_repair: Annotated[bool, typer.Option("--no-repair", help="Report what differs, do not bring it.")] = False,
+    config_file: ConfigOption = None,
+) -> None:
+    """Bring tables to the source's state, moving what changed, and prove them equal."""
+    settings = config.load(config_file)
+    if no_repair:
+        settings = settings.model_copy(update={"sync": settings.sync.model_copy(update={"repair": False})})
+    with open_session(settings) as session, row_progress("syncing") as progress:
+        results = list(session.sync(tables or (), full=full, progress=progress))
+    show_synced(results)
+    if any(isinstance(result, Failed) for result in results):
+        raise typer.Exit(ExitCode.FAILED)
+    if not all(result.check.equal for result in results if not isinstance(result, Failed)):
+        raise typer.Exit(ExitCode.DIFFERENT)
+
+
+@app.command()
+def verify(
+    tables: Tables = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Bring the warehouse to the source where they differ.")
+    ] = False,
+    mode: Annotated[ModeChoice, typer.Option(help="Who sums the warehouse's rows.")] = ModeChoice.AUTO,
+    json_: JsonOption = False,
+    config_file: ConfigOption = None,
+) -> None:
+    """Compare tables with a fresh snapshot of the source, down to the cell."""
+    forced = None if mode is ModeChoice.AUTO else Mode(mode.value)
+    with open_session(config.load(config_file)) as session:
+        verified = list(session.verify(tables or (), repair=repair, mode=forced))
+    if json_:
+        print(json.dumps([as_json(v) for v in verified], ensure_ascii=False, indent=2))
+    else:
+        show_verified(verified)
+    if not all(v.check.equal for v in verified):
+        raise typer.Exit(ExitCode.DIFFERENT)
+
+
+@app.command()
+def marts(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Marts; all of them if none is named.", metavar="[NAME]…")
+    ] = None,
+    export: Annotated[Path | None, typer.Option(help="Also write each as Parquet into this directory.")] = None,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the SQL instead of running it.")] = False,
+    config_file: ConfigOption = None,
+) -> None:
+    """Build the marts, if the gate is open."""
+    with open_session(config.load(config_file)) as session:
+        if sql:
+            print(adhoc.marts_sql(session.warehouse, session.config.publish.world, names or ()))
+            return
+        results = session.build_marts(names or ())
+        rows = [(r.name, f"{r.rows:,}", str(r.tests), f"{r.seconds:.2f}") for r in results]
+        out.print(grid("", ("mart", "rows", "tests passed", "s"), rows, ("rows", "tests passed", "s")))
+        if export:
+            adhoc.export(session.warehouse, [r.name for r in results], export)
+
+
+@app.command()
+def query(
+    what: Annotated[str, typer.Argument(help="A mart's name, a .sql file, or GoogleSQL over raw.… and marts.…")],
+    format_: Annotated[Format, typer.Option("--format", help="How to write the result.")] = Format.TABLE,
+    limit: Annotated[int, typer.Option(min=0, help="Rows to show as a table; 0 for all.")] = 50,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A file instead of standard output.")] = None,
+    config_file: ConfigOption = None,
+) -> None:
+    """Run a query on the warehouse."""
+    with open_session(config.load(config_file)) as session:
+        question = adhoc.read(what, session.config.publish.world)
+        adhoc.warn_unproven(session.ledger, question)
+        adhoc.write(adhoc.run(session.warehouse, question), format_.value, limit, output)
+
+
+@app.command()
+def dashboard(
+    output: Annotated[Path, typer.Option("-o", "--output", help="The page to write.")] = Path("data/dashboard.html"),
+    config_file: ConfigOption = None,
+) -> None:
+    """Write a self-contained HTML page over the published marts."""
+    with open_session(config.load(config_file)) as session:
+        out.print(str(session.dashboard(output)))
+
+
+@app.command("status")
+def status_(json_: JsonOption = False, config_file: ConfigOption = None) -> None:
+    """Show every table's newest load and check, and whether the gate lets it pass."""
+    with open_session(config.load(config_file)) as session:
+        tables = status.status(session.ledger)
+    if json_:
+        print(json.dumps([table.as_json() for table in tables], ensure_ascii=False, indent=2))
+        return
+    columns = ("table", "load", "loaded", "watermark", "rows", "checked", "hash", "gate")
+    rows = [
+        (
+            t.table,
+            t.load,
+            f"{t.loaded_at:%Y-%m-%d %H:%M:%S}",
+            t.watermark or "",
+            "" if t.rows is None else f"{t.rows:,}",
+            f"{t.checked_at:%Y-%m-%d %H:%M:%S}" if t.checked_at else "never",
+            (t.hash or "")[:12],
+            t.gate or "open",
+        )
+        for t in tables
+    ]
+    out.print(grid("", columns, rows, ("rows",)))
+    if not tables:
+        out.print("nothing has been synced yet; run: etl sync")
+
+
+@app.command("doctor")
+def doctor_(json_: JsonOption = False, config_file: ConfigOption = None) -> None:
+    """Check the connections and prove both engines on the vectors; say what is missing."""
+    findings = list(doctor.examine(config.load(config_file)))
+    if json_:
+        print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
+    else:
+        rows = [("ok" if f.ok else "PROBLEM", f.subject, f.text, f.remedy) for f in findings]
+        out.print(grid("", ("", "what", "found", "what to do"), rows))
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@contextmanager
+def _translated_errors(*, debug: bool) -> Iterator[None]:
+    """Errors as two sentences and an exit code; tracebacks only on request."""
+    try:
+        yield
+    except EtlError as error:
+        if debug:
+            raise
+        show_error(error)
+        sys.exit(error.exit_code)
+    except GeneratorError as error:
+        if debug:
+            raise
+        show_error(ConfigError(error.message, error.remedy))
+        sys.exit(ExitCode.USAGE)
+    except KeyboardInterrupt:
+        err.print("stopped; run the same command again to continue")
+        sys.exit(130)
+
+
+def main() -> None:
+    """Run the command line."""
+    logging.captureWarnings(capture=True)
+    with _translated_errors(debug="--debug" in sys.argv):
+        app()

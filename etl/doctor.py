@@ -1,0 +1,86 @@
+"""`etl doctor`: what works, what does not, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from etl.config import Config
+from etl.engines import open_source, open_warehouse
+from etl.errors import EtlError, SourceError
+from etl.scratch import Scratch
+from etl.sources.base import Snapshot
+from etl.sync.plan import configured
+from etl.urls import without_password
+from etl.verify.proof import EngineProof, ReaderProof
+from schemas.table import CursorKind, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    ok: bool
+    subject: str
+    text: str
+    remedy: str = ""
+
+
+def examine(config: Config) -> Iterator[Finding]:
+    """Look at the source, then at the warehouse; a failure of one does not hide the other."""
+    tables: tuple[Table, ...] = ()
+    scratch = Scratch()
+    try:
+        with open_source(config).snapshot() as snapshot:
+            yield Finding(True, "source", f"{without_password(config.source.url)} answers")
+            tables = configured(snapshot.tables(), config.tables)
+            yield from _tables(tables)
+            yield _reader(snapshot, scratch, tables)
+    except EtlError as error:
+        yield Finding(False, "source", error.message, error.remedy)
+    finally:
+        scratch.close()
+    try:
+        yield from _warehouse(config, tables)
+    except EtlError as error:
+        yield Finding(False, "warehouse", error.message, error.remedy)
+
+
+def _tables(tables: tuple[Table, ...]) -> Iterator[Finding]:
+    keyless = [table.target for table in tables if not table.key]
+    cursorless = [table.target for table in tables if table.cursor.kind is CursorKind.FULL]
+    yield Finding(
+        bool(tables), "tables", f"{len(tables)} to sync", "" if tables else "check that it is the right database"
+    )
+    if keyless:
+        text = f"without a primary or unique key, so loaded in full when they differ: {', '.join(keyless)}"
+        yield Finding(True, "keys", text, "name a key in etl.toml where there is one")
+    if cursorless:
+        text = f"without a cursor, so compared by buckets each time: {', '.join(cursorless)}"
+        yield Finding(True, "cursors", text, "name a cursor in etl.toml where there is one")
+
+
+def _reader(snapshot: Snapshot, scratch: Scratch, tables: tuple[Table, ...]) -> Finding:
+    proof = ReaderProof(snapshot, scratch)
+    try:
+        for table in tables:
+            proof.require(table)
+    except SourceError as error:
+        return Finding(False, "source reader", error.message, error.remedy)
+    return Finding(True, "source reader", "delivers the vectors of every type the tables have")
+
+
+def _warehouse(config: Config, tables: tuple[Table, ...]) -> Iterator[Finding]:
+    warehouse = open_warehouse(config)
+    try:
+        yield Finding(True, "warehouse", f"{without_password(config.warehouse.url)} answers")
+        proof = EngineProof(warehouse, warehouse.dialect)
+        failed = sorted({str(type_) for table in tables for type_ in proof.failures(table)})
+        text = (
+            f"fails the vectors of {', '.join(failed)}: streamed instead"
+            if failed
+            else "proven, rowsums are pushed down"
+        )
+        yield Finding(True, "warehouse rowsum", text)
+    finally:
+        warehouse.close()

@@ -1,0 +1,56 @@
+"""`etl init`: a commented etl.toml for a database that was just reflected."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+
+from etl.urls import without_password
+from schemas.table import CursorKind, Table
+
+_HEAD = """\
+# Written by `etl init`. Every value can also be given by environment: [sync] repair is ETL_SYNC_REPAIR.
+# Passwords belong into ETL_SOURCE_PASSWORD and ETL_WAREHOUSE_PASSWORD or a .env file, not in here.
+
+[source]
+url = {source}
+
+[warehouse]
+url = {warehouse}
+memory_limit = "2GB"       # DuckDB's own bound
+
+[sync]
+repair = true              # bring what the proof finds different, deletes included
+max_delete_share = 0.3     # a table stops if more than this share of it would be deleted
+reload_share = 0.1         # a table is loaded anew if more than this share of it differs
+
+[publish]
+world = "hopify"           # marts are built from queries/<world>
+
+# One section a table, with what was found. Uncomment a line to have it otherwise;
+# `exclude = true` leaves a table out.
+"""
+
+
+def scaffold(source_url: str, warehouse_url: str, tables: Iterable[Table]) -> str:
+    """The text of an etl.toml that syncs ``tables`` as reflection found them."""
+    head = _HEAD.format(source=_toml(without_password(source_url)), warehouse=_toml(without_password(warehouse_url)))
+    return head + "".join("\n" + "\n".join(_section(table)) + "\n" for table in tables)
+
+
+def _section(table: Table) -> Iterator[str]:
+    yield f"[tables.{_toml(table.target)}]"
+    if table.key:
+        yield f"# key = {_toml(list(table.key))}"
+    else:
+        yield "# no primary or unique key: loaded in full when it differs, compared as a multiset"
+        yield '# key = ["column"]'
+    if table.cursor.kind is CursorKind.UPDATED_AT:
+        yield f"# cursor = {_toml(table.cursor.column)}   # by its name and type; what it misses, the rowsum finds"
+    else:
+        yield '# cursor = "full"   # no column says when a row changed: buckets are compared, differing rows moved'
+
+
+def _toml(value: object) -> str:
+    """A TOML string or list of strings; JSON's escapes are TOML's too."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

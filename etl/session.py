@@ -1,0 +1,115 @@
+"""The pieces that commands are composed of, opened together and closed together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from etl.config import Config
+from etl.engines import open_source, open_warehouse
+from etl.errors import ExitCode
+from etl.ledger import Ledger, Run, new_id
+from etl.publish.dashboard import render
+from etl.publish.gate import Gate
+from etl.publish.marts import MartResult, build
+from etl.publish.queries import Query, chosen, load
+from etl.scratch import Scratch
+from etl.sources.base import Source
+from etl.sync import plan
+from etl.sync.run import Failed, sync
+from etl.sync.table import Progress, Synced
+from etl.verify.comparison import Comparer
+from etl.verify.rowsum import Mode
+from etl.verify.verify import Verified, Verifier
+from etl.warehouses.base import Warehouse
+from schemas.table import Table
+
+
+def _quiet(_table: str, _step: str, _rows: int) -> None:
+    """No progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One warehouse, its ledger, and the source where a command needs it."""
+
+    config: Config
+    warehouse: Warehouse
+    ledger: Ledger
+
+    def source(self) -> Source:
+        """The configured source."""
+        return open_source(self.config)
+
+    def sync(
+        self, tables: Sequence[str] = (), *, full: bool = False, progress: Progress = _quiet
+    ) -> Iterator[Synced | Failed]:
+        """Sync tables, yielding each result."""
+        return sync(self.config, self.source(), self.warehouse, tables=tables, full=full, progress=progress)
+
+    def verify(
+        self, tables: Sequence[str] = (), *, repair: bool = False, mode: Mode | None = None
+    ) -> Iterator[Verified]:
+        """Verify tables against a fresh snapshot, yielding each result, and after a repair the last one."""
+        run_id = new_id()
+        scratch = Scratch(self.config.warehouse.memory_limit)
+        try:
+            with self.source().snapshot() as snapshot:
+                selected = plan.chosen(plan.configured(snapshot.tables(), self.config.tables), tables)
+                self.ledger.write(Run(run_id, "verify"))
+                comparer = Comparer(snapshot, self.warehouse, scratch, mode)
+                verifier = Verifier(snapshot, self.warehouse, self.ledger, comparer, run_id)
+                for table in selected:
+                    yield self._verified(verifier, table, repair=repair)
+        finally:
+            scratch.close()
+
+    def _verified(self, verifier: Verifier, table: Table, *, repair: bool) -> Verified:
+        if not repair:
+            return verifier.verify(table)
+        return verifier.repair(table, self.config.sync.max_delete_share)[1]
+
+    def build_marts(self, names: Sequence[str] = ()) -> list[MartResult]:
+        """Build the named marts of the configured world with what they need, or all; raises ``GateShutError``."""
+        queries = chosen(load(self.config.publish.world), names)
+        gate = Gate(self.ledger, raw_tables(queries.values()))
+        gate()
+        run_id = new_id()
+        self.ledger.write(Run(run_id, "marts"))
+        results = build(self.warehouse, queries, gate)
+        self.ledger.write(Run(run_id, "marts", exit_code=ExitCode.EQUAL))
+        return results
+
+    def dashboard(self, path: Path) -> Path:
+        """Write the dashboard over the published marts."""
+        checks = [
+            {
+                "table": check.table_name,
+                "source_rows": check.source_rows,
+                "warehouse_rows": check.warehouse_rows,
+                "source_hash": check.source_hash,
+                "warehouse_hash": check.warehouse_hash,
+                "equal": check.equal,
+                "checked_at": check.at,
+                "mode": f"{check.source_mode} / {check.warehouse_mode}",
+            }
+            for check in self.ledger.newest_checks().values()
+        ]
+        return render(self.warehouse, self.config.publish.world, path, checks)
+
+
+def raw_tables(queries: Iterable[Query]) -> set[str]:
+    """The tables in raw that queries read."""
+    return {name for query in queries for room, name in query.reads if room == "raw"}
+
+
+@contextmanager
+def open_session(config: Config) -> Iterator[Session]:
+    """A session on the configured warehouse, which is closed at the end."""
+    warehouse = open_warehouse(config)
+    try:
+        yield Session(config, warehouse, Ledger(warehouse))
+    finally:
+        warehouse.close()
