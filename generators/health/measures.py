@@ -8,7 +8,7 @@ there is nobody to count.
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -43,8 +43,13 @@ def share(cases: Iterable[bool]) -> Share:
 def retention(world: World, month: int) -> Share:
     """The share of customers retained at tenure ``month``, over all who could have been."""
     ends = _last_days(world)
-    days = ((c, plus_months(c.signup_date, month)) for c in world.customers)
+    days = ((c, plus_months(c.signup_date, month)) for c in _signed_up(world))
     return share(_covered(ends, c, day) for c, day in days if day <= LAST_DAY)
+
+
+def _signed_up(world: World) -> Iterator[Customer]:
+    """Customers with a signup no later than the window; others, which a rule reports, have no tenure."""
+    return (c for c in world.customers if c.signup_date <= LAST_DAY)
 
 
 def cohort_retention(world: World, cohort: int) -> Share:
@@ -58,14 +63,14 @@ def monthly_churn(world: World, months: int = 6) -> Share:
     ends = _last_days(world)
     rates = [_lost(world, ends, month) for month in range(months)]
     known = [rate.value for rate in rates if rate.value is not None]
-    return Share(sum(known) / len(known) if known else None, min((rate.sample for rate in rates), default=0))
+    return Share(sum(known) / len(known) if known else None, min((r.sample for r in rates if r.sample), default=0))
 
 
 def _lost(world: World, ends: dict[str, date | None], month: int) -> Share:
     """The share of those retained at ``month`` who are lost a month later."""
     at_risk = [
         c
-        for c in world.customers
+        for c in _signed_up(world)
         if plus_months(c.signup_date, month + 1) <= LAST_DAY
         and (month == 0 or _covered(ends, c, plus_months(c.signup_date, month)))
     ]
