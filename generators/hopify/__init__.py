@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from generators.hopify.generation import generate
+from generators.hopify.simulation import simulate
 
-__all__ = ["generate"]
+__all__ = ["generate", "simulate"]

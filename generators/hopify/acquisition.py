@@ -9,7 +9,7 @@ import numpy as np
 from generators.hopify.campaigns import Campaigns
 from generators.hopify.columns import NULL, Floats, Ints
 from generators.hopify.curves import growth, signup_season
-from generators.hopify.days import MONTHS, month_start
+from generators.hopify.days import MONTHS, month_index, month_start
 from generators.hopify.personas import CHANNEL_PERSONAS
 from generators.streams import stream
 
@@ -77,6 +77,29 @@ def month_signups(seed: int, counts: Ints, campaigns: Campaigns, month: int) -> 
     drawn = _together([_of_channel(rng, c, int(counts[c]), campaigns, (first, following)) for c in range(len(counts))])
     order = np.lexsort((rng.random(len(drawn.day)), drawn.day))
     return Signups(drawn.day[order], drawn.channel[order], drawn.campaign[order])
+
+
+def scale(customers: int, campaigns: Campaigns) -> float:
+    """Customers for one unit of ``monthly_weights`` in a world of ``customers``."""
+    return float(customers / monthly_weights(campaigns, np.arange(MONTHS)).sum())
+
+
+def expected_signups(scale: float, campaigns: Campaigns, day: int) -> tuple[Floats, Floats]:
+    """Signups expected on ``day``: by channel without a campaign, and by campaign."""
+    usual = usual_signups(scale, day)
+    running = (campaigns.first <= day) & (day <= campaigns.last)
+    added = np.where(running, usual[campaigns.channel] * campaigns.lift, 0.0)
+    uncredited = np.bincount(campaigns.channel, (1 - _CREDITED) * added, len(usual))
+    return usual + uncredited, _CREDITED * added
+
+
+def usual_signups(scale: float, day: int) -> Floats:
+    """Signups expected on ``day`` by channel, were there no campaigns."""
+    month = int(month_index(day))
+    length = int(month_start(month + 1) - month_start(month))
+    shares = np.array([persona.share for persona in CHANNEL_PERSONAS])
+    usual: Floats = scale * growth(month) * signup_season(month) * shares / length
+    return usual
 
 
 def _of_channel(

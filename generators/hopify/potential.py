@@ -20,7 +20,7 @@ from generators.hopify.personas import habit
 _MONTHS = np.arange(MONTHS)
 _PRIORITY_RATE = np.array([0.30, 0.45, 0.19, 0.06])
 _PRIORITY_SPEED = np.array([1.5, 1.0, 0.55, 0.25])
-_RETRY_FAILS = 0.45
+RETRY_FAILS = 0.45
 MOST_ATTEMPTS = 4
 
 
@@ -51,7 +51,13 @@ class Tickets:
 
 def order_rate(who: People) -> Floats:
     """Orders a month of each active customer."""
-    return habit("orders", who.segment) * np.minimum(who.traits.value, 12.0) ** 0.4
+    return habit("orders", who.segment) * value_pull(who.traits.value)
+
+
+def value_pull(value: Floats) -> Floats:
+    """How much more often a valuable customer orders."""
+    pull: Floats = np.minimum(value, 12.0) ** 0.4
+    return pull
 
 
 def ticket_rate(who: People) -> Floats:
@@ -78,7 +84,7 @@ def tickets(rng: np.random.Generator, who: People) -> Tickets:
 def failures(rng: np.random.Generator, risk: Floats) -> Ints:
     """How many attempts fail before one succeeds, at most MOST_ATTEMPTS; a retry fails nearly as often as not."""
     draw = rng.random(len(risk))
-    chain = 1 + np.floor(np.log(np.minimum(draw / risk, 1.0)) / np.log(_RETRY_FAILS))
+    chain = 1 + np.floor(np.log(np.minimum(draw / risk, 1.0)) / np.log(RETRY_FAILS))
     return np.where(draw < risk, np.minimum(chain, MOST_ATTEMPTS), 0).astype(np.int64)
 
 

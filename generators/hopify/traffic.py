@@ -36,12 +36,12 @@ def traffic_rows(seed: int, plan: Ints) -> pa.RecordBatch:
     )
 
 
-def funnel(rng: np.random.Generator, signups: Floats) -> tuple[Ints, Ints, Ints]:
-    """Visitors, leads and MQLs behind ``signups``, whose last axis is the channel."""
+def funnel(rng: np.random.Generator, signups: Floats, months: float = 1.0) -> tuple[Ints, Ints, Ints]:
+    """Visitors, leads and MQLs behind the ``signups`` of so many ``months``; the last axis is the channel."""
     people = CHANNEL_PERSONAS
-    mqls = rng.poisson((signups + 0.5) / _rates([c.mql_to_customer for c in people]) * _noise(rng, signups))
-    leads = mqls + rng.poisson((mqls + 1) * (1 / _rates([c.lead_to_mql for c in people]) - 1))
-    visitors = leads + rng.poisson((leads + 5) * (1 / _rates([c.visitor_to_lead for c in people]) - 1))
+    mqls = rng.poisson((signups + 0.5 * months) / _rates([c.mql_to_customer for c in people]) * _noise(rng, signups))
+    leads = mqls + rng.poisson((mqls + months) * (1 / _rates([c.lead_to_mql for c in people]) - 1))
+    visitors = leads + rng.poisson((leads + 5 * months) * (1 / _rates([c.visitor_to_lead for c in people]) - 1))
     return visitors, leads, mqls
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from generators.hopify import benchmarks, campaigns, catalogue, discounts, offices, traffic
-from generators.hopify.acquisition import planned
+from generators.hopify.acquisition import planned, scale
 from generators.hopify.baskets import Shop
 from generators.hopify.campaigns import Campaigns
 from generators.hopify.columns import Ints, batch
@@ -25,13 +25,17 @@ NAME = "hopify"
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A seed, a size and what follows from them; ``plan`` is customers by month and channel."""
+    """A seed, a size and what follows from them.
+
+    ``plan`` is customers by month and channel, ``scale`` customers for a unit of the plan's weights.
+    """
 
     seed: int
     customers: int
     plan: Ints
     campaigns: Campaigns
     shop: Shop
+    scale: float
     texts: Texts
 
     @property
@@ -45,8 +49,15 @@ def world(seed: int, customers: int) -> World:
     ran, _, _ = campaigns.yearly(seed)
     products, _ = catalogue.made(seed)
     codes, _ = discounts.made(seed, ran)
-    plan = planned(seed, customers, ran)
-    return World(seed, customers, plan, ran, Shop(products, codes), texts(seed))
+    return World(
+        seed=seed,
+        customers=customers,
+        plan=planned(seed, customers, ran),
+        campaigns=ran,
+        shop=Shop(products, codes),
+        scale=scale(customers, ran),
+        texts=texts(seed),
+    )
 
 
 def reference_rows(of: World) -> dict[str, pa.RecordBatch]:
