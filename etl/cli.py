@@ -27,7 +27,7 @@ from etl.console import (
     show_verified,
 )
 from etl.engines import open_source
-from etl.errors import ConfigError, EtlError, ExitCode
+from etl.errors import ConfigError, EtlError, ExitCode, RunError
 from etl.publish import adhoc
 from etl.scaffold import scaffold
 from etl.session import open_session
@@ -185,11 +185,16 @@ def verify(
     """Compare tables with a fresh snapshot of the source, down to the cell."""
     forced = None if mode is ModeChoice.AUTO else Mode(mode.value)
     with open_session(config.load(config_file)) as session:
-        verified = list(session.verify(tables or (), repair=repair, mode=forced))
+        results = list(session.verify(tables or (), repair=repair, mode=forced))
+    verified = [result for result in results if not isinstance(result, Failed)]
     if json_:
         print(json.dumps([as_json(v) for v in verified], ensure_ascii=False, indent=2))
+        for failed in (result for result in results if isinstance(result, Failed)):
+            show_error(failed.error)
     else:
-        show_verified(verified)
+        show_verified(results)
+    if len(verified) < len(results):
+        raise typer.Exit(ExitCode.FAILED)
     if not all(v.check.equal for v in verified):
         raise typer.Exit(ExitCode.DIFFERENT)
 
@@ -295,6 +300,14 @@ def _translated_errors(*, debug: bool) -> Iterator[None]:
             raise
         show_error(ConfigError(error.message, error.remedy))
         sys.exit(ExitCode.USAGE)
+    except (typer.Exit, SystemExit):
+        raise
+    except Exception as error:
+        # The last resort of a program: whatever was not foreseen is still a failed run, and says so.
+        if debug:
+            raise
+        show_error(RunError(f"unexpected {type(error).__name__}: {error}", "call again with --debug and report it"))
+        sys.exit(ExitCode.FAILED)
     except KeyboardInterrupt:
         err.print("stopped; run the same command again to continue")
         sys.exit(130)

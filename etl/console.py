@@ -150,9 +150,10 @@ def show_synced(results: Iterable[Synced | Failed], title: str = "") -> None:
             show_differences(result.table, result.differences)
 
 
-def show_verified(verified: Iterable[Verified]) -> None:
+def show_verified(results: Iterable[Verified | Failed]) -> None:
     """The table that closes a verification, then the differences by name."""
-    verified = list(verified)
+    results = list(results)
+    verified = [result for result in results if not isinstance(result, Failed)]
     columns = (
         "table",
         "source rows",
@@ -181,6 +182,9 @@ def show_verified(verified: Iterable[Verified]) -> None:
     out.print(grid("", columns, rows, ("source rows", "warehouse rows", "s")))
     for v in verified:
         show_differences(v.check.table_name, v.differences)
+    for result in results:
+        if isinstance(result, Failed):
+            show_error(result.error)
 
 
 def show_differences(table: str, differences: Sequence[Difference]) -> None:

@@ -14,6 +14,7 @@ from etl.session import Session, open_session
 from etl.sync.run import Failed
 from etl.sync.table import Synced
 from etl.urls import file_url
+from etl.verify.verify import Verified
 from generators import hopify
 
 DAYS = 30
@@ -129,13 +130,17 @@ def _synced(session: Session, title: str) -> list[Synced]:
 def _proven_and_built(session: Session) -> None:
     started = time.monotonic()
     verified = list(session.verify())
-    unequal = [v.check.table_name for v in verified if not v.check.equal]
+    unequal = [v.table if isinstance(v, Failed) else v.check.table_name for v in verified if not _is_equal(v)]
     if unequal:
         raise DifferenceError(f"not equal to the source: {', '.join(unequal)}", "run: etl verify")
     seconds = time.monotonic() - started
     out.print(f"\nVerified once more from a fresh snapshot: {len(verified)} tables equal, {seconds:.1f} s")
     marts = session.build_marts()
     out.print(f"Gate open, {len(marts)} marts built and tested, {sum(m.seconds for m in marts):.1f} s")
+
+
+def _is_equal(result: Verified | Failed) -> bool:
+    return not isinstance(result, Failed) and result.check.equal
 
 
 def _closing(session: Session, first: Sequence[Synced], second: Sequence[Synced]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from etl.config import Config
 from etl.engines import open_source, open_warehouse
-from etl.errors import ExitCode
+from etl.errors import ExitCode, RunError
 from etl.ledger import Ledger, Run, new_id
 from etl.publish.dashboard import render
 from etl.publish.gate import Gate
@@ -51,7 +51,7 @@ class Session:
 
     def verify(
         self, tables: Sequence[str] = (), *, repair: bool = False, mode: Mode | None = None
-    ) -> Iterator[Verified]:
+    ) -> Iterator[Verified | Failed]:
         """Verify tables against a fresh snapshot, yielding each result, and after a repair the last one."""
         run_id = new_id()
         scratch = Scratch(self.config.warehouse.memory_limit)
@@ -62,7 +62,10 @@ class Session:
                 comparer = Comparer(snapshot, self.warehouse, scratch, mode)
                 verifier = Verifier(snapshot, self.warehouse, self.ledger, comparer, run_id)
                 for table in selected:
-                    yield self._verified(verifier, table, repair=repair)
+                    try:
+                        yield self._verified(verifier, table, repair=repair)
+                    except RunError as error:
+                        yield Failed(table.target, error)
         finally:
             scratch.close()
 

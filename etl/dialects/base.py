@@ -22,7 +22,8 @@ from schemas.types import Kind, LogicalType
 
 SALT = "rowsum1|"
 BUCKETS = 65_536
-WORDS = ("s1", "s2", "s3", "s4")
+WORDS = ("etl_s1", "etl_s2", "etl_s3", "etl_s4")
+"""The columns of the hash words; they stand beside a table's own columns, hence the prefix."""
 
 
 class Statement(NamedTuple):
@@ -180,17 +181,17 @@ class RowsumDialect(Dialect):
         return self.concat(self.string(SALT), *cells)
 
     def hashes(self, columns: Sequence[Column], key: Sequence[str], relation: str) -> str:
-        """A query of each row's key columns and words s1 to s4."""
+        """A query of each row's key columns and its words, named ``WORDS``."""
         keys = "".join(f"{self.quote(name)}, " for name in key)
-        words = ", ".join(f"{word} AS {name}" for word, name in zip(self.words("h"), WORDS, strict=True))
+        words = ", ".join(f"{word} AS {name}" for word, name in zip(self.words("etl_h"), WORDS, strict=True))
         return f"SELECT {keys}{words} FROM ({self._hashed_rows(columns, key, relation)}) AS hashed"
 
     def _hashed_rows(self, columns: Sequence[Column], key: Sequence[str], relation: str) -> str:
         keys = "".join(f"{self.quote(name)}, " for name in key)
-        return f"SELECT {keys}{self.hashed(self.row_text(columns))} AS h FROM {relation}"
+        return f"SELECT {keys}{self.hashed(self.row_text(columns))} AS etl_h FROM {relation}"
 
     def bucket_sums(self, columns: Sequence[Column], key: Sequence[Column], relation: str) -> str:
-        """A query of one row a bucket: ``bucket, n, s1 … s4`` and ``k1 …``, a sum per integer key column.
+        """A query of one row a bucket: ``bucket, n``, ``WORDS`` summed, and ``k1 …``, a sum per integer key column.
 
         ``key`` holds the key columns if all of them are integers, and is empty otherwise.
         """
@@ -198,7 +199,7 @@ class RowsumDialect(Dialect):
         sums = [f"SUM({word}) AS {word}" for word in WORDS]
         sums += [f"{self.wide_sum(self.quote(name))} AS k{i}" for i, name in enumerate(names, 1)]
         return (
-            f"SELECT {self.bucket('s1')} AS bucket, COUNT(*) AS n, {', '.join(sums)} "
+            f"SELECT {self.bucket(WORDS[0])} AS bucket, COUNT(*) AS n, {', '.join(sums)} "
             f"FROM ({self.hashes(columns, names, relation)}) AS summed GROUP BY 1"
         )
 
@@ -242,6 +243,12 @@ class WarehouseDialect(RowsumDialect):
         """Delete every row of the target whose key is in table ``keys``."""
         matched = " AND ".join(f"{target}.{self.quote(name)} = k.{self.quote(name)}" for name in key)
         return f"DELETE FROM {target} WHERE EXISTS (SELECT 1 FROM {keys} AS k WHERE {matched})"
+
+    def delete_hashed(self, target: str, hashes: str, columns: Sequence[Column]) -> str:
+        """Delete every row of the target whose words are in table ``hashes``; for tables without a key."""
+        words = self.words(self.hashed(self.row_text(columns)))
+        matched = " AND ".join(f"{word} = k.{name}" for word, name in zip(words, WORDS, strict=True))
+        return f"DELETE FROM {target} WHERE EXISTS (SELECT 1 FROM {hashes} AS k WHERE {matched})"
 
     def insert_from(self, target: str, staging: str, columns: Sequence[str]) -> str:
         """Insert all staged rows."""

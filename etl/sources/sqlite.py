@@ -74,7 +74,14 @@ class SqliteSource(Source):
 def _source_error(path: Path, error: Exception) -> SourceError:
     if "not a database" in str(error):
         return SourceError(f"{path} is not a SQLite database", "check the path in source.url")
-    return SourceError(f"reading {path} failed: {error}", "mend what SQLite names, then run the same command again")
+    return SourceError(
+        f"reading {path} failed: {_first_line(error)}", "mend what SQLite names, then run the same command again"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    """What went wrong, without the query that ADBC repeats after it."""
+    return str(error).partition("\n")[0]
 
 
 def _scalar(connection: dbapi.Connection, sql: str, values: Sequence[Any] = ()) -> Any:
@@ -115,32 +122,32 @@ class SqliteSnapshot(Snapshot):
 
     def read(self, table: Table, window: Window | None = None) -> Iterator[pa.RecordBatch]:
         if window is None:
-            return self._batches(table, _D.quote(table.name))
-        column = _D.quote(window.column)
-        return self._batches(table, f"{_D.quote(table.name)} WHERE {column} >= ? OR {column} IS NULL", [window.low])
+            return self._batches(table, _relation(table))
+        column = f"t.{_D.quote(window.column)}"
+        return self._batches(table, f"{_relation(table)} WHERE {column} >= ? OR {column} IS NULL", [window.low])
 
     def read_keys(self, table: Table, keys: pa.Table) -> Iterator[pa.RecordBatch]:
         if not all(column.type.kind in (Kind.INT, Kind.STRING) for column in table.key_columns):
             return self._read_keys_by_scan(table, keys)
         # json_each keeps every value bound and lets SQLite look rows up by their index.
         wanted = " AND ".join(
-            f"{_D.quote(name)} = json_extract(wanted.value, '$[{i}]')" for i, name in enumerate(table.key)
+            f"t.{_D.quote(name)} = json_extract(wanted.value, '$[{i}]')" for i, name in enumerate(table.key)
         )
         rows = list(zip(*(keys[name].to_pylist() for name in table.key), strict=True))
-        relation = f"json_each(?) AS wanted CROSS JOIN {_D.quote(table.name)} ON {wanted}"
+        relation = f"json_each(?) AS wanted CROSS JOIN {_relation(table)} ON {wanted}"
         return self._batches(table, relation, [json.dumps(rows)])
 
     def read_constants(self, type_: LogicalType, values: Sequence[Any]) -> pa.Array:
         table = Table("constants", (Column("v", type_),))
         literals = [_D.literal(value, type_) for value in values]
-        relation = "(" + " UNION ALL ".join(f"SELECT {literal} AS v" for literal in literals) + ")"
+        relation = "(" + " UNION ALL ".join(f"SELECT {literal} AS v" for literal in literals) + ") AS t"
         batches = self._batches(table, relation)
         return pa.Table.from_batches(batches, table.arrow)["v"].combine_chunks()
 
     def _read_keys_by_scan(self, table: Table, keys: pa.Table) -> Iterator[pa.RecordBatch]:
         """For keys whose stored text need not be the canonical one (dates, decimals): compared as values."""
         wanted = set(zip(*(keys[name].to_pylist() for name in table.key), strict=True))
-        for batch in self._batches(table, _D.quote(table.name)):
+        for batch in self._batches(table, _relation(table)):
             found = zip(*(batch[name].to_pylist() for name in table.key), strict=True)
             yield batch.filter(pa.array([key in wanted for key in found], pa.bool_()))
 
@@ -181,7 +188,7 @@ class SqliteSnapshot(Snapshot):
 
     def _batches(self, table: Table, relation: str, values: Sequence[Any] = ()) -> Iterator[pa.RecordBatch]:
         sentinels = ", ".join(f"{_D.sentinel(column.type)} AS {_D.quote(column.name)}" for column in table.columns)
-        stored = ", ".join(_D.stored(_D.quote(column.name), column.type) for column in table.columns)
+        stored = ", ".join(_D.stored(f"t.{_D.quote(column.name)}", column.type) for column in table.columns)
         with self._connection.cursor() as cursor:
             cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)})
             try:
@@ -194,6 +201,10 @@ class SqliteSnapshot(Snapshot):
                 raise _read_error(table, error) from error
 
 
+def _relation(table: Table) -> str:
+    return f"{_D.quote(table.name)} AS t"
+
+
 def _read_error(table: Table, error: Exception) -> SourceError:
     match = _MISMATCH.search(str(error))
     if match:
@@ -202,7 +213,9 @@ def _read_error(table: Table, error: Exception) -> SourceError:
             f"table {table.name}, column {column.name}: holds values that are not {column.type}",
             f'read the column as it is with [tables.{table.name}.columns] {column.name} = "string", or mend the rows',
         )
-    return SourceError(f"table {table.name}: {error}", "mend what SQLite names, then run the same command again")
+    return SourceError(
+        f"table {table.name}: {_first_line(error)}", "mend what SQLite names, then run the same command again"
+    )
 
 
 def _find_cursor(columns: Sequence[Column]) -> Cursor:

@@ -12,14 +12,14 @@ import pyarrow as pa
 
 from etl.config import SyncConfig
 from etl.dialects.base import Statement
+from etl.errors import StoppedTableError
 from etl.ledger import Check, Ledger, Load, LoadKind, columns_json, next_load
 from etl.readahead import readahead
 from etl.sources.base import Reach, Snapshot, Window
-from etl.sync import guard
 from etl.sync.drift import Drift, drift_of
 from etl.verify.comparison import Comparer, Comparison
 from etl.verify.differences import Difference
-from etl.verify.repair import apply_repair, plan_repair
+from etl.verify.repair import apply_repair, refuse_mass_deletion
 from etl.verify.rowsum import Side, StreamSide, chunks
 from etl.verify.verify import difference_rows, make_check
 from etl.warehouses.base import STAGING, Warehouse
@@ -96,9 +96,9 @@ class _TableSync:
     # --- moving -------------------------------------------------------------------------------
 
     def _load_changes(self, newest: Load, held: dict[str, str], reach: Reach) -> StreamSide:
-        guard.same_source(self._table, newest, self._context.identity)
+        self._refuse_other_source(newest)
         newest = self._follow_drift(newest, drift_of(self._warehouse.dialect, self._table, held))
-        guard.few_deletes(self._table, self._shrinkage(), self._held_rows(), self._context.config.max_delete_share)
+        self._refuse_mass_deletion(self._shrinkage(), self._held_rows())
         if self._table.key and self._table.cursor.kind is CursorKind.UPDATED_AT:
             self._merge_window(newest, reach)
         self._step("sum")
@@ -124,7 +124,7 @@ class _TableSync:
     def _load_all(self, newest: Load | None, reach: Reach, kind: LoadKind, *, allow: bool) -> StreamSide:
         """Every row into a new table that takes the target's place; the rows are summed as they pass."""
         if newest and not allow:
-            guard.few_deletes(self._table, self._shrinkage(), self._held_rows(), self._context.config.max_delete_share)
+            self._refuse_mass_deletion(self._shrinkage(), self._held_rows())
         source = self._context.comparer.unsummed_source(self._table)
         staging = f"{STAGING}{self._table.target}"
         self._create(staging)
@@ -208,16 +208,15 @@ class _TableSync:
         raise AssertionError("the last round returns")
 
     def _bring(self, comparison: Comparison, source: StreamSide, reach: Reach) -> StreamSide:
-        """Bring what differs: the located rows, or everything if those are too many or cannot be named by a key."""
+        """Bring what differs: the located rows, or everything if those are too many."""
         newest = self._ledger.newest_load(self._table.target)
         assert newest is not None
-        assert comparison.located is not None
         share = comparison.differing / max(comparison.source.rows, comparison.warehouse.rows)
-        if not self._table.key or share > self._context.config.reload_share:
+        if share > self._context.config.reload_share:
             return self._load_all(newest, reach, LoadKind.RELOAD, allow=False)
         self._step("repair")
-        repair = plan_repair(self._context.snapshot, self._table, comparison.located)
-        guard.few_deletes(self._table, repair.deletes, comparison.warehouse.rows, self._context.config.max_delete_share)
+        repair = self._context.comparer.plan_repair(self._table, comparison, source)
+        self._refuse_mass_deletion(repair.deletes, comparison.warehouse.rows)
         # A table without a cursor has no other way to move its changes, so this is its extraction.
         moves = self._table.cursor.kind is CursorKind.FULL
         kind = LoadKind.INCREMENTAL if moves else LoadKind.REPAIR
@@ -255,6 +254,16 @@ class _TableSync:
     def _step(self, name: str) -> None:
         log.debug("%s: %s", self._table.target, name)
         self._context.progress(self._table.target, name, 0)
+
+    def _refuse_other_source(self, newest: Load) -> None:
+        if newest.source != self._context.identity:
+            raise StoppedTableError(
+                f"table {self._table.name} was loaded from {newest.source}, but the source is {self._context.identity}",
+                f"if that is right, load it anew: etl sync {self._table.target} --full",
+            )
+
+    def _refuse_mass_deletion(self, deletes: int, rows: int) -> None:
+        refuse_mass_deletion(self._table, deletes, rows, self._context.config.max_delete_share)
 
     def _held_rows(self) -> int:
         return int(self._warehouse.query(f"SELECT COUNT(*) AS n FROM {self._target}")["n"][0].as_py())

@@ -84,9 +84,9 @@ def _candidate(bucket: int, n: int, sums: Sequence[int]) -> Candidate | None:
 
 
 def surplus(scratch: Scratch, source: pa.Table, warehouse: pa.Table) -> pa.Table:
-    """The rows of which one side has more copies: the given columns and ``surplus``.
+    """The rows of which one side has more copies: the given columns and ``etl_surplus``.
 
-    Both tables have the same columns, among them s1 to s4; ``surplus`` is positive where the
+    Both tables have the same columns, ``WORDS`` among them; ``etl_surplus`` is positive where the
     source has more. Rows with the same words are the same rows.
     """
     names = [name for name in source.schema.names if name not in WORDS]
@@ -94,7 +94,8 @@ def surplus(scratch: Scratch, source: pa.Table, warehouse: pa.Table) -> pa.Table
     words = ", ".join(WORDS)
     with scratch.holding(source_members=source, warehouse_members=warehouse):
         return scratch.query(
-            f"SELECT {picked}{words}, CAST(SUM(sign) AS BIGINT) AS surplus FROM ("
-            f"SELECT *, 1 AS sign FROM source_members UNION ALL BY NAME SELECT *, -1 AS sign FROM warehouse_members"
-            f") AS both GROUP BY {words} HAVING SUM(sign) <> 0"
+            f"SELECT {picked}{words}, CAST(SUM(etl_sign) AS BIGINT) AS etl_surplus FROM ("
+            f"SELECT *, 1 AS etl_sign FROM source_members UNION ALL BY NAME "
+            f"SELECT *, -1 AS etl_sign FROM warehouse_members"
+            f") AS sides GROUP BY {words} HAVING SUM(etl_sign) <> 0"
         )

@@ -12,6 +12,7 @@ from etl.sources.base import Snapshot
 from etl.verify.differences import Difference, describe
 from etl.verify.locate import Located, locate
 from etl.verify.proof import EngineProof, ReaderProof
+from etl.verify.repair import Repair, plan_repair
 from etl.verify.rowsum import Mode, PushdownSide, Side, StreamSide, Totals
 from etl.warehouses.base import Warehouse
 from schemas.table import Table
@@ -83,6 +84,11 @@ class Comparer:
             )
         located = None if ours == theirs else locate(self._scratch, table, source, warehouse)
         return Comparison(ours, theirs, source.mode, warehouse.mode, located)
+
+    def plan_repair(self, table: Table, comparison: Comparison, source: Side) -> Repair:
+        """What would bring the warehouse to the source."""
+        assert comparison.located is not None
+        return plan_repair(self._scratch, table, comparison.located, source)
 
     def describe(self, table: Table, comparison: Comparison, source: Side, warehouse: Side) -> list[Difference]:
         """Name the differences of a comparison, cell by cell."""

@@ -126,7 +126,8 @@ def _compare(table: Table, key: Row, source: list[_Cells], warehouse: list[_Cell
     ours, theirs = (rows[0] if rows else None for rows in (source_only, warehouse_only))
     kind = DifferenceKind.CHANGED if ours and theirs else DifferenceKind.MISSING if ours else DifferenceKind.EXTRA
     named = dict(zip(table.key, key, strict=True))
-    cells = _cells(table, ours, theirs)
+    doubled = kind is not DifferenceKind.CHANGED and bool(source and warehouse)
+    cells = _cells(table, *((source[0], warehouse[0]) if doubled else (ours, theirs)), doubled=doubled)
     return Difference(table.target, named, kind, cells, len(source), len(warehouse), _cursor(table, ours))
 
 
@@ -148,22 +149,28 @@ def _unmatched(rows: Iterable[_Cells], others: Iterable[_Cells]) -> list[_Cells]
     return left
 
 
-def _cells(table: Table, source: _Cells | None, warehouse: _Cells | None) -> tuple[CellDifference, ...]:
+def _cells(
+    table: Table, source: _Cells | None, warehouse: _Cells | None, *, doubled: bool
+) -> tuple[CellDifference, ...]:
+    """The cells that differ; all but the key's where a row is on one side only, or more often on one."""
     differing = []
     for i, column in enumerate(table.columns):
-        if source and warehouse and source.canonical[i] == warehouse.canonical[i]:
-            continue
-        if not (source and warehouse) and column.name in table.key:
+        whole = doubled or not (source and warehouse)
+        if column.name in table.key if whole else _same(source, warehouse, i):
             continue
         values = (side.shown[i] if side else None for side in (source, warehouse))
         differing.append(CellDifference(column.name, *values))
     return tuple(differing)
 
 
+def _same(source: _Cells | None, warehouse: _Cells | None, i: int) -> bool:
+    return source is not None and warehouse is not None and source.canonical[i] == warehouse.canonical[i]
+
+
 def _keyless(table: Table, located: Located) -> Iterator[Difference]:
     """One difference for each content of which one side has more rows."""
     for row in located.rows.to_pylist():
-        surplus = row["surplus"]
+        surplus = row["etl_surplus"]
         kind = DifferenceKind.MISSING if surplus > 0 else DifferenceKind.EXTRA
         shown = {column.name: _shown(row[column.name]) for column in table.columns}
         cells = tuple(

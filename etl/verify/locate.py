@@ -20,8 +20,8 @@ _KEYS_AT_ONCE = 20_000
 class Located:
     """Rows of which one side has more copies than the other.
 
-    ``rows`` has the table's key columns (all columns for a table without a key), s1 to s4 and
-    ``surplus``: the source's copies less the warehouse's. ``fetched`` is the number of rows that
+    ``rows`` has the table's key columns (all columns for a table without a key), ``WORDS`` and
+    ``etl_surplus``: the source's copies less the warehouse's. ``fetched`` is the number of rows that
     were moved from both sides to find them.
     """
 
@@ -87,7 +87,7 @@ class _Search:
         with self._scratch.holding(decoded=decoded, members=members):
             # A doubled row is there more than once with the same words; the bucket says that one copy is too many.
             rows = self._scratch.query(
-                f"SELECT {names}, {words}, CAST({sign} AS BIGINT) AS surplus FROM decoded AS d "
+                f"SELECT {names}, {words}, CAST({sign} AS BIGINT) AS etl_surplus FROM decoded AS d "
                 f"JOIN members AS m ON {same} QUALIFY ROW_NUMBER() OVER (PARTITION BY d.bucket) = 1"
             )
             missing = self._scratch.query(f"SELECT bucket FROM decoded AS d ANTI JOIN members AS m ON {same}")

@@ -6,52 +6,82 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from etl.dialects.base import Statement
+from etl.dialects.base import WORDS
+from etl.errors import StoppedTableError
 from etl.ledger import Ledger, Load
-from etl.sources.base import Snapshot
+from etl.scratch import Scratch
 from etl.verify.differences import located_keys
 from etl.verify.locate import Located
+from etl.verify.rowsum import Selection, Side
 from etl.warehouses.base import STAGING, Warehouse
-from schemas.table import Table
+from schemas import types
+from schemas.table import Column, Table
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What a repair would do: which keys it deletes and which of the source's rows it inserts."""
+    """Which rows a repair deletes, by key or for a table without one by words, and which it inserts."""
 
     keys: pa.Table
     rows: pa.Table
     deletes: int
-    """How many warehouse rows would be gone afterwards without another taking their key."""
+    """By how many rows the warehouse would shrink, at the most."""
 
 
-def plan_repair(snapshot: Snapshot, table: Table, located: Located) -> Repair:
-    """Read the source's rows for the located keys, from the snapshot in which they were located."""
-    keys = located_keys(table, located)
-    rows = pa.Table.from_batches(snapshot.read_keys(table, keys), table.arrow)
+def plan_repair(scratch: Scratch, table: Table, located: Located, source: Side) -> Repair:
+    """Read the source's rows for what was located, from the snapshot in which it was located."""
+    if table.key:
+        keys = located_keys(table, located)
+        rows = source.rows(keys)
+    else:
+        keys = located.rows.select(WORDS)
+        rows = _rows_hashed(scratch, table, keys, source)
     return Repair(keys, rows, max(keys.num_rows - rows.num_rows, 0))
 
 
+def refuse_mass_deletion(table: Table, deletes: int, rows: int, max_share: float) -> None:
+    """Raise ``StoppedTableError`` if more than ``max_share`` of the warehouse's ``rows`` would vanish."""
+    if deletes > max_share * rows:
+        raise StoppedTableError(
+            f"table {table.name}: {deletes:,} of the warehouse's {rows:,} rows are gone from the source",
+            "if that is right, call once with ETL_SYNC_MAX_DELETE_SHARE=1",
+        )
+
+
 def apply_repair(warehouse: Warehouse, ledger: Ledger, table: Table, repair: Repair, load: Load) -> None:
-    """Delete the keys and insert the rows, in one transaction with ``load``; doubled keys vanish too."""
+    """Delete and insert, in one transaction with ``load``; doubled rows vanish too."""
     keys_name, rows_name = (f"{STAGING}{table.target}__{role}" for role in ("keys", "rows"))
-    keyed = Table(keys_name, table.key_columns)
-    _stage(warehouse, keys_name, keyed, repair.keys)
-    _stage(warehouse, rows_name, table, repair.rows)
-    target = warehouse.relation("raw", table.target)
-    names = [column.name for column in table.columns]
-    keys, rows = (warehouse.relation("raw", name) for name in (keys_name, rows_name))
-    statements: list[Statement | str] = [
-        ledger.still_newest(table.target, load.load_no - 1),
-        warehouse.dialect.delete_matching(target, keys, table.key),
-        warehouse.dialect.insert_from(target, rows, names),
-        ledger.statement(load),
-    ]
-    warehouse.commit(statements)
+    key = table.key_columns or tuple(Column(word, types.INT) for word in WORDS)
+    _stage(warehouse, Table(keys_name, key), repair.keys)
+    _stage(warehouse, Table(rows_name, table.columns), repair.rows)
+    target, keys, rows = (warehouse.relation("raw", name) for name in (table.target, keys_name, rows_name))
+    dialect = warehouse.dialect
+    if table.key:
+        delete = dialect.delete_matching(target, keys, table.key)
+    else:
+        delete = dialect.delete_hashed(target, keys, table.columns)
+    insert = dialect.insert_from(target, rows, [column.name for column in table.columns])
+    newest = ledger.still_newest(table.target, load.load_no - 1)
+    warehouse.commit([newest, delete, insert, ledger.statement(load)])
     warehouse.drop(keys_name)
     warehouse.drop(rows_name)
 
 
-def _stage(warehouse: Warehouse, name: str, table: Table, rows: pa.Table) -> None:
-    warehouse.create(name, {column.name: warehouse.dialect.ddl(column.type) for column in table.columns})
-    warehouse.append(name, table, rows.to_batches())
+def _rows_hashed(scratch: Scratch, table: Table, words: pa.Table, source: Side) -> pa.Table:
+    """The source's rows with these words, every copy of each."""
+    names = [column.name for column in table.columns]
+    first = tuple(sorted(set(words[WORDS[0]].to_pylist())))
+    members = source.members(names, Selection(first_words=first))
+    matched = " AND ".join(f"m.{word} = k.{word}" for word in WORDS)
+    with scratch.holding(members=members, wanted=words):
+        rows = scratch.query(
+            f"SELECT {scratch.dialect.columns(names)} FROM members AS m "
+            f"WHERE EXISTS (SELECT 1 FROM wanted AS k WHERE {matched})"
+        )
+    return rows.cast(table.arrow)
+
+
+def _stage(warehouse: Warehouse, table: Table, rows: pa.Table) -> None:
+    columns = {column.name: warehouse.dialect.ddl(column.type) for column in table.columns}
+    warehouse.create(table.name, columns)
+    warehouse.append(table.name, table, rows.to_batches())

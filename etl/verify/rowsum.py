@@ -60,12 +60,12 @@ class Selection:
         return bool(self.buckets or self.first_words)
 
     def condition(self, dialect: RowsumDialect) -> str:
-        """The selection as a predicate over column s1."""
+        """The selection as a predicate over the first word."""
         parts = []
         if self.buckets:
-            parts.append(f"{dialect.bucket('s1')} IN ({', '.join(map(str, self.buckets))})")
+            parts.append(f"{dialect.bucket(WORDS[0])} IN ({', '.join(map(str, self.buckets))})")
         if self.first_words:
-            parts.append(f"s1 IN ({', '.join(map(str, self.first_words))})")
+            parts.append(f"{WORDS[0]} IN ({', '.join(map(str, self.first_words))})")
         return " OR ".join(parts)
 
 
@@ -86,11 +86,11 @@ class Side(ABC):
 
     @abstractmethod
     def buckets(self) -> pa.Table:
-        """Columns ``bucket, n, s1 … s4, k1 …``: one row for each bucket that holds rows."""
+        """Columns ``bucket, n``, ``WORDS`` and ``k1 …``: one row for each bucket that holds rows."""
 
     @abstractmethod
     def members(self, columns: Sequence[str], selection: Selection | None) -> pa.Table:
-        """``columns`` and words s1 to s4 of the selected rows, or of all."""
+        """``columns`` and ``WORDS`` of the selected rows, or of all."""
 
     @abstractmethod
     def rows(self, keys: pa.Table) -> pa.Table:

@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from etl.errors import RunError, StoppedTableError
+from etl.errors import RunError
 from etl.ledger import DIFFERENCES_KEPT, Check, DifferenceRow, Ledger, Load, LoadKind, new_id, next_load
 from etl.sources.base import Snapshot
 from etl.verify.comparison import Comparer, Comparison
 from etl.verify.differences import Difference, DifferenceKind
-from etl.verify.repair import apply_repair, plan_repair
+from etl.verify.repair import apply_repair, refuse_mass_deletion
 from etl.verify.rowsum import Side
 from etl.warehouses.base import Warehouse
 from schemas.table import Table
@@ -50,14 +50,14 @@ class Verifier:
         """Verify, bring the located rows to the source, and verify again; returns both checks.
 
         Rows that are only pending are brought as well. Raises ``StoppedTableError`` where more than
-        ``max_delete_share`` of the table would be deleted, or the table has no key to repair by.
+        ``max_delete_share`` of the table would be deleted.
         """
         source = self._comparer.source(table)
         before = after = self._round(table, source)
         for _ in range(ROUNDS):
             if after.check.equal and not after.pending:
                 break
-            self._apply(table, after.comparison, max_delete_share)
+            self._apply(table, source, after.comparison, max_delete_share)
             after = self._round(table, source, found=before.comparison.differing)
         return before, after
 
@@ -72,20 +72,10 @@ class Verifier:
         self._ledger.write(verified.check, *difference_rows(verified.check.check_id, verified.differences))
         return verified
 
-    def _apply(self, table: Table, comparison: Comparison, max_delete_share: float) -> None:
+    def _apply(self, table: Table, source: Side, comparison: Comparison, max_delete_share: float) -> None:
         newest = self._newest(table)
-        assert comparison.located is not None
-        if not table.key:
-            raise StoppedTableError(
-                f"table {table.name} has no key, so single rows cannot be repaired",
-                f"load it anew: etl sync {table.name} --full",
-            )
-        repair = plan_repair(self._snapshot, table, comparison.located)
-        if repair.deletes > max_delete_share * max(comparison.warehouse.rows, 1):
-            raise StoppedTableError(
-                f"table {table.name}: repairing would delete {repair.deletes} of {comparison.warehouse.rows} rows",
-                "if that is right, call again with ETL_SYNC_MAX_DELETE_SHARE=1",
-            )
+        repair = self._comparer.plan_repair(table, comparison, source)
+        refuse_mass_deletion(table, repair.deletes, comparison.warehouse.rows, max_delete_share)
         load = next_load(
             table,
             newest,
