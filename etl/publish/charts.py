@@ -71,9 +71,14 @@ def shares(field: str, *, zero: bool = True) -> alt.Y:
     return alt.Y(f"{field}:Q", title=None, axis=alt.Axis(format=".0%", tickCount=5), scale=alt.Scale(zero=zero))
 
 
+def legend() -> alt.Legend:
+    """A legend above the chart, in several rows where the page is narrow."""
+    return alt.Legend(orient="top", columns=alt.ExprRef("width < 420 ? 3 : 6"))
+
+
 def colours(field: str, order: Sequence[str]) -> alt.Color:
     """Colour by a few named groups, in this order, with the legend above the chart."""
-    return alt.Color(f"{field}:N", title=None, scale=alt.Scale(domain=list(order)), legend=alt.Legend(orient="top"))
+    return alt.Color(f"{field}:N", title=None, scale=alt.Scale(domain=list(order)), legend=legend())
 
 
 def movement(field: str, up: Sequence[str], down: Sequence[str]) -> alt.Color:
@@ -81,9 +86,7 @@ def movement(field: str, up: Sequence[str], down: Sequence[str]) -> alt.Color:
     names = [*up, *down]
     # The heaviest loss, which comes last, has the strongest tone.
     tones = [f"{GAIN}{i}" for i in range(len(up))] + [f"{LOSS}{i}" for i in reversed(range(len(down)))]
-    return alt.Color(
-        f"{field}:N", title=None, scale=alt.Scale(domain=names, range=tones), legend=alt.Legend(orient="top")
-    )
+    return alt.Color(f"{field}:N", title=None, scale=alt.Scale(domain=names, range=tones), legend=legend())
 
 
 def labels(named: dict[Any, str]) -> str:

@@ -103,7 +103,7 @@ def short(value: Decimal | float) -> str:
 
 def percent(value: float | None, digits: int = 0, *, sign: bool = False) -> str:
     """``12 %`` for 0.12, ``+12 %`` with a sign; a dash for NULL."""
-    return NONE if value is None else f"{100 * value:{'+' if sign else ''}.{digits}f} %"
+    return NONE if value is None else f"{100 * value:{'+' if sign else ''}.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def month(value: date) -> str:

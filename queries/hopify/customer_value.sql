@@ -38,7 +38,7 @@ paid AS (
   GROUP BY order_id
 ),
 ordered AS (
-  SELECT orders.customer_id, COUNTIF(orders.status != 'cancelled') AS orders, SUM(paid.revenue) AS revenue
+  SELECT orders.customer_id, COUNTIF(orders.status != 'cancelled') AS placed, SUM(paid.revenue) AS revenue
   FROM raw.orders AS orders
   LEFT JOIN paid ON paid.order_id = orders.order_id
   GROUP BY orders.customer_id
@@ -57,7 +57,7 @@ SELECT
   COALESCE(latest.is_active, FALSE) AS is_active,
   COALESCE(latest.mrr, 0) AS mrr,
   COALESCE(lifetimes.active_months, 0) AS active_months,
-  COALESCE(ordered.orders, 0) AS orders,
+  COALESCE(ordered.placed, 0) AS orders,
   COALESCE(ordered.revenue, 0) AS revenue,
   COALESCE(supported.tickets, 0) AS tickets
 FROM raw.customers AS customers
