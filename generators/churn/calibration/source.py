@@ -49,8 +49,7 @@ def row(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, float | No
     """The only row of a query of numbers."""
     found = connection.execute(sql)
     names = [column[0] for column in found.description]
-    values = found.fetchone()
-    assert values is not None
+    (values,) = found.fetchall()
     return {name: None if value is None else float(value) for name, value in zip(names, values, strict=True)}
 
 
