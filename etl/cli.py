@@ -1,4 +1,7 @@
-"""The `etl` command: each subcommand is a few lines that open a session and show what came of it."""
+"""The `etl` command: each subcommand is a few lines that open a session and show what came of it.
+
+A command imports what it needs when it runs, so that `etl --help` is there at once.
+"""
 
 from __future__ import annotations
 
@@ -14,28 +17,8 @@ from typing import Annotated
 
 import typer
 
-from etl import __version__, config, doctor, status
-from etl import demo as demonstration
-from etl.console import (
-    err,
-    grid,
-    out,
-    row_progress,
-    set_up_logging,
-    show_error,
-    show_synced,
-    show_verified,
-)
-from etl.engines import open_source
+from etl import __version__, config
 from etl.errors import ConfigError, EtlError, ExitCode, RunError
-from etl.publish import adhoc
-from etl.scaffold import scaffold
-from etl.session import open_session
-from etl.sync.run import Failed
-from etl.verify.report import as_json
-from etl.verify.rowsum import Mode
-from generators import hopify
-from generators.errors import GeneratorError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -73,15 +56,22 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Log every step, and show tracebacks.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
 ) -> None:
+    from etl.console import set_up_logging
+
     set_up_logging(debug=debug)
-    if version:
-        out.print(__version__)
-        raise typer.Exit
 
 
 @app.command()
@@ -93,8 +83,10 @@ def demo(
     config_file: ConfigOption = None,
 ) -> None:
     """Generate a world, copy it, change it, copy the change, prove both equal, and draw a dashboard."""
+    from etl.demo import demo as run_demo
+
     del world
-    demonstration.demo(config.load(config_file), directory, customers, seed)
+    run_demo(config.load(config_file), directory, customers, seed)
 
 
 @app.command()
@@ -105,6 +97,10 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite it if it is there.")] = False,
 ) -> None:
     """Look at a source and write a commented etl.toml for it."""
+    from etl.console import out
+    from etl.engines import open_source
+    from etl.scaffold import scaffold
+
     if output.exists() and not force:
         raise ConfigError(f"{output} is already there", "name another with -o, or overwrite it with --force")
     sections = config.Config()
@@ -128,6 +124,9 @@ def generate(
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite what is there.")] = False,
 ) -> None:
     """Generate a world into a database."""
+    from etl.console import grid, out, row_progress
+    from generators import hopify
+
     del world
     with row_progress("generating") as progress:
         rows = hopify.generate(
@@ -144,6 +143,9 @@ def simulate(
     config_file: ConfigOption = None,
 ) -> None:
     """Advance a generated world by days: new, changed, late and erased rows."""
+    from etl.console import grid, out, row_progress
+    from generators import hopify
+
     url = source or config.load(config_file).source.url
     with row_progress("simulating") as progress:
         changes = hopify.simulate(url, days=days, seed=seed, progress=progress.rows)
@@ -160,6 +162,10 @@ def sync(
     config_file: ConfigOption = None,
 ) -> None:
     """Bring tables to the source's state, moving what changed, and prove them equal."""
+    from etl.console import row_progress, show_synced
+    from etl.session import open_session
+    from etl.sync.run import Failed
+
     settings = config.load(config_file)
     if no_repair:
         settings = settings.model_copy(update={"sync": settings.sync.model_copy(update={"repair": False})})
@@ -183,6 +189,12 @@ def verify(
     config_file: ConfigOption = None,
 ) -> None:
     """Compare tables with a fresh snapshot of the source, down to the cell."""
+    from etl.console import show_error, show_verified
+    from etl.session import open_session
+    from etl.sync.run import Failed
+    from etl.verify.report import as_json
+    from etl.verify.rowsum import Mode
+
     forced = None if mode is ModeChoice.AUTO else Mode(mode.value)
     with open_session(config.load(config_file)) as session:
         results = list(session.verify(tables or (), repair=repair, mode=forced))
@@ -209,6 +221,10 @@ def marts(
     config_file: ConfigOption = None,
 ) -> None:
     """Build the marts, if the gate is open."""
+    from etl.console import grid, out
+    from etl.publish import adhoc
+    from etl.session import open_session
+
     with open_session(config.load(config_file)) as session:
         if sql:
             print(adhoc.marts_sql(session.warehouse, session.config.publish.world, names or ()))
@@ -229,6 +245,9 @@ def query(
     config_file: ConfigOption = None,
 ) -> None:
     """Run a query on the warehouse."""
+    from etl.publish import adhoc
+    from etl.session import open_session
+
     with open_session(config.load(config_file)) as session:
         question = adhoc.read(what, session.config.publish.world)
         adhoc.warn_unproven(session.ledger, question)
@@ -241,6 +260,9 @@ def dashboard(
     config_file: ConfigOption = None,
 ) -> None:
     """Write a self-contained HTML page over the published marts."""
+    from etl.console import out
+    from etl.session import open_session
+
     with open_session(config.load(config_file)) as session:
         out.print(str(session.dashboard(output)))
 
@@ -248,8 +270,12 @@ def dashboard(
 @app.command("status")
 def status_(json_: JsonOption = False, config_file: ConfigOption = None) -> None:
     """Show every table's newest load and check, and whether the gate lets it pass."""
+    from etl.console import grid, out
+    from etl.session import open_session
+    from etl.status import status
+
     with open_session(config.load(config_file)) as session:
-        tables = status.status(session.ledger)
+        tables = status(session.ledger)
     if json_:
         print(json.dumps([table.as_json() for table in tables], ensure_ascii=False, indent=2))
         return
@@ -275,7 +301,10 @@ def status_(json_: JsonOption = False, config_file: ConfigOption = None) -> None
 @app.command("doctor")
 def doctor_(json_: JsonOption = False, config_file: ConfigOption = None) -> None:
     """Check the connections and prove both engines on the vectors; say what is missing."""
-    findings = list(doctor.examine(config.load(config_file)))
+    from etl.console import grid, out
+    from etl.doctor import examine
+
+    findings = list(examine(config.load(config_file)))
     if json_:
         print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
     else:
@@ -290,27 +319,30 @@ def _translated_errors(*, debug: bool) -> Iterator[None]:
     """Errors as two sentences and an exit code; tracebacks only on request."""
     try:
         yield
-    except EtlError as error:
-        if debug:
-            raise
-        show_error(error)
-        sys.exit(error.exit_code)
-    except GeneratorError as error:
-        if debug:
-            raise
-        show_error(ConfigError(error.message, error.remedy))
-        sys.exit(ExitCode.USAGE)
-    except (typer.Exit, SystemExit):
-        raise
-    except Exception as error:
-        # The last resort of a program: whatever was not foreseen is still a failed run, and says so.
-        if debug:
-            raise
-        show_error(RunError(f"unexpected {type(error).__name__}: {error}", "call again with --debug and report it"))
-        sys.exit(ExitCode.FAILED)
     except KeyboardInterrupt:
-        err.print("stopped; run the same command again to continue")
-        sys.exit(130)
+        _fail(RunError("stopped", "run the same command again to continue"), 130)
+    except Exception as error:
+        if debug:
+            raise
+        _fail(_as_ours(error))
+
+
+def _as_ours(error: Exception) -> EtlError:
+    """The error as one of ours; what nobody foresaw is a failed run, and says so."""
+    from generators.errors import GeneratorError
+
+    if isinstance(error, EtlError):
+        return error
+    if isinstance(error, GeneratorError):
+        return ConfigError(str(error))
+    return RunError(f"unexpected {type(error).__name__}: {error}", "call again with --debug and report what it prints")
+
+
+def _fail(error: EtlError, exit_code: int | None = None) -> None:
+    from etl.console import show_error
+
+    show_error(error)
+    sys.exit(error.exit_code if exit_code is None else exit_code)
 
 
 def main() -> None:

@@ -28,9 +28,12 @@ err = Console(stderr=True, width=None if sys.stderr.isatty() else _PLAIN_WIDTH, 
 
 
 def set_up_logging(*, debug: bool) -> None:
-    """Our own messages to standard error: coloured on a terminal, plain lines otherwise."""
-    handler: logging.Handler = RichHandler(console=err, show_path=debug, show_time=not err.is_terminal, markup=False)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
+    """Our own messages to standard error: beside the progress bar on a terminal, dated lines in a log."""
+    handler: logging.Handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    if err.is_terminal:
+        handler = RichHandler(console=err, show_path=False, show_time=False, markup=False)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for room in ("etl", "generators"):
         logging.getLogger(room).setLevel(logging.DEBUG if debug else logging.INFO)
 

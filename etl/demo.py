@@ -182,7 +182,7 @@ def _closing(session: Session, first: Sequence[Synced], second: Sequence[Synced]
 
 def _retention(session: Session) -> None:
     months = 6
-    picks = ", ".join(f"MAX(CASE WHEN months_since_signup = {m} THEN retention END) AS m{m}" for m in range(months + 1))
+    picks = ", ".join(f"MAX(CASE WHEN months_since = {m} THEN retention END) AS m{m}" for m in range(months + 1))
     relation = session.warehouse.relation("marts", "cohort_retention")
     table = session.warehouse.query(
         f"SELECT signup_month, MAX(cohort_size) AS customers, {picks} FROM {relation} "

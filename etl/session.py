@@ -11,7 +11,6 @@ from etl.config import Config
 from etl.engines import open_source, open_warehouse
 from etl.errors import ExitCode, RunError
 from etl.ledger import Ledger, Run, new_id
-from etl.publish.dashboard import render
 from etl.publish.gate import Gate
 from etl.publish.marts import MartResult, build
 from etl.publish.queries import Query, chosen, load
@@ -87,6 +86,8 @@ class Session:
 
     def dashboard(self, path: Path) -> Path:
         """Write the dashboard over the published marts."""
+        from etl.publish.dashboard import render  # noqa: PLC0415  # Altair takes a second to import
+
         checks = [
             {
                 "table": check.table_name,

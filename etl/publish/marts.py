@@ -89,7 +89,7 @@ def _built(warehouse: Warehouse, query: Query, building: frozenset[str]) -> Mart
         _check(warehouse, query, name, building)
     rows = warehouse.query(f"SELECT COUNT(*) AS n FROM {warehouse.relation('marts', query.name + BUILDING)}")
     result = MartResult(query.name, int(rows["n"][0].as_py()), len(query.tests), time.monotonic() - started)
-    log.info("mart %s: %d rows, %d tests passed", result.name, result.rows, result.tests)
+    log.debug("mart %s: %d rows, %d tests passed", result.name, result.rows, result.tests)
     return result
 
 
