@@ -63,9 +63,11 @@ def signups(seed: int, plan: Ints, campaigns: Campaigns, first: int, last: int) 
 
     Only the months they fall in are drawn, each from its own stream, so shards need not meet.
     """
+    if first >= last:
+        return _together([])
     ends = np.cumsum(plan.sum(axis=1))
     months = range(int(np.searchsorted(ends, first, "right")), int(np.searchsorted(ends, last, "left")) + 1)
-    drawn = [month_signups(seed, plan[month], campaigns, month) for month in months if first < last]
+    drawn = [month_signups(seed, plan[month], campaigns, month) for month in months]
     skipped = int(ends[months[0] - 1]) if months[0] else 0
     return _together(drawn).part(first - skipped, last - skipped)
 

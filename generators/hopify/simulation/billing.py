@@ -72,16 +72,16 @@ def refund(today: Today) -> None:
     """Give back the money of some orders of one day of the last month."""
     rng = today.rng("refund")
     day = today.number - int(rng.integers(3, 31))
-    query = (
-        select(payments.c.payment_id, payments.c.order_id)
-        .join(orders, orders.c.order_id == payments.c.order_id)
-        .where(orders.c.ordered_at >= as_datetime(day * DAY), orders.c.ordered_at < as_datetime((day + 1) * DAY))
-        .where(payments.c.status == "succeeded", payments.c.paid_at < as_datetime(today.begin))
-        .where(payments.c.updated_at < as_datetime(today.begin), orders.c.updated_at < as_datetime(today.begin))
-        .order_by(payments.c.payment_id)
+    placed = select(orders.c.order_id, orders.c.updated_at).where(
+        orders.c.ordered_at >= as_datetime(day * DAY), orders.c.ordered_at < as_datetime((day + 1) * DAY)
     )
-    paid = list(today.connection.execute(query))
-    given_back = [row for row, draw in zip(paid, rng.random(len(paid)), strict=True) if draw < _REFUNDED]
+    settled = [row[0] for row in today.connection.execute(placed) if row[1] < as_datetime(today.begin)]
+    query = select(payments.c.payment_id, payments.c.order_id, payments.c.updated_at).where(
+        payments.c.status == "succeeded"
+    )
+    paid = sorted(rows_of(today.connection, query, payments.c.order_id, sorted(settled)))
+    drawn = zip(paid, rng.random(len(paid)), strict=True)
+    given_back = [row for row, draw in drawn if draw < _REFUNDED and row.updated_at < as_datetime(today.begin)]
     at = [as_datetime(instant) for instant in today.instants(rng, len(given_back))]
     rows = [
         {"payment_id": row.payment_id, "status": "refunded", "updated_at": instant}

@@ -111,10 +111,8 @@ def _phone(pen: Pen, row: Row[Any]) -> dict[str, Any] | None:
 
 
 def _address(pen: Pen, row: Row[Any]) -> dict[str, Any] | None:
-    street, city, code = (
-        _one(pen, p, row.country_code) for p in (pen.words.streets, pen.words.cities, pen.words.postal_codes)
-    )
-    return {"street_address": street, "city": city, "postal_code": code}
+    pools = {"street_address": pen.words.streets, "city": pen.words.cities, "postal_code": pen.words.postal_codes}
+    return {column: _one(pen, pool, row.country_code) for column, pool in pools.items()}
 
 
 def _consent(_: Pen, row: Row[Any]) -> dict[str, Any] | None:

@@ -81,7 +81,7 @@ def members(connection: Connection, seed: int, customer_ids: Ints) -> Members:
 def rows_of(connection: Connection, query: Select[Any], column: Any, values: Ints | Sequence[int]) -> Iterator[Any]:
     """The rows of ``query`` whose ``column`` is one of ``values``, asked for in pieces, in order of ``values``."""
     for some in chunks([int(value) for value in values]):
-        yield from connection.execute(query.where(column.in_(some)))
+        yield from connection.execute(query.where(column.in_(some))).all()
 
 
 def _members(seed: int, rows: list[Any]) -> Members:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, select
@@ -39,7 +41,7 @@ def simulate(
                 counts = simulate_day(connection, state, state.seed if seed is None else seed)
             total.update(counts)
             if progress is not None:
-                progress(str(state.last_day), sum(counts.values()))
+                progress(str(state.last_day + timedelta(days=1)), sum(counts.values()))
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0].rstrip(".")
         raise GeneratorError(f"The world could not be advanced: {reason}. Days before this one are kept.") from error
@@ -70,6 +72,9 @@ def _engine(url: str) -> Engine:
         reason = str(error).splitlines()[0].rstrip(".")
         raise GeneratorError(f"No such database: {reason}. Give a SQLAlchemy URL whose driver is installed.") from error
     if engine.dialect.name == "sqlite":
+        # SQLite would create the file.
+        if engine.url.database and not Path(engine.url.database).exists():
+            raise _no_world()
         event.listen(engine, "connect", _guard)
     return engine
 
