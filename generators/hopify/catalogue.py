@@ -154,7 +154,7 @@ def plan_rows() -> pa.RecordBatch:
 def _drawn(rng: np.random.Generator, fake: Faker) -> tuple[str, str, str, int]:
     """One product of the tail: name, category, revenue type, list price in cents."""
     category = PRODUCT_CATEGORIES[int(rng.choice(6, p=(0.26, 0.24, 0.22, 0.12, 0.09, 0.07)))]
-    name = f"{fake.color_name()} {fake.random_element(_NOUNS[category])}"
+    name = f"{fake.catch_phrase().split()[0].capitalize()} {fake.random_element(_NOUNS[category])}"
     subscription = rng.random() < 0.7
     price = int(np.exp(rng.normal(8.6 if subscription else 9.9, 0.6)) / 100) * 100 + 90
     return name, category, "subscription" if subscription else "one_time", price

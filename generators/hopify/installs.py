@@ -23,7 +23,10 @@ _INSTALLABLE = 4
 
 _SETTINGS = pa.array(
     [
-        json.dumps({"theme": theme, "locale": locale, "notifications": {"email": email, "push": push}, "limit": limit})
+        json.dumps(
+            {"theme": theme, "locale": locale, "notifications": {"email": email, "push": push}, "limit": limit},
+            ensure_ascii=False,
+        )
         for theme, locale, email, push, limit in product(
             ("light", "dark", "système"),
             ("en-US", "de-DE", "fr-FR", "ja-JP"),
