@@ -78,7 +78,7 @@ SELECT
   traffic.mqls,
   COALESCE(signups.signups, 0) AS signups,
   CAST(COALESCE(spending.cents, 0) AS NUMERIC) * NUMERIC '0.01' AS spend,
-  signups.signups / NULLIF(traffic.visitors, 0) AS signup_rate,
+  COALESCE(signups.signups, 0) / NULLIF(traffic.visitors, 0) AS signup_rate,
   CAST(COALESCE(spending.cents, 0) AS FLOAT64) / 100 / NULLIF(signups.signups, 0) AS cac
 FROM grid
 LEFT JOIN raw.web_traffic AS traffic ON traffic.month = grid.month AND traffic.channel = grid.channel

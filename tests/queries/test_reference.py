@@ -15,7 +15,7 @@ from etl.publish.queries import Query
 from etl.warehouses.duckdb import DuckDbWarehouse
 
 
-@pytest.fixture(scope="module", params=["empty", 1, 2, 3])
+@pytest.fixture(scope="module", params=["empty", 1])
 def built(
     request: pytest.FixtureRequest, queries: dict[str, Query], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[World, DuckDbWarehouse]:

@@ -1,0 +1,353 @@
+"""Worlds small enough to work out by hand, at the edges: month ends, leap days, nothing at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mart_worlds import World, stored, world
+
+from etl.publish.marts import build
+from etl.publish.queries import Query
+from etl.warehouses.duckdb import DuckDbWarehouse
+
+Marts = Callable[[World], Callable[[str], list[dict[str, Any]]]]
+D = Decimal
+
+
+@pytest.fixture
+def marts(queries: dict[str, Query], tmp_path: Path) -> Iterator[Marts]:
+    """Builds the marts of a world and returns a function that reads one of them, sorted."""
+    opened: list[DuckDbWarehouse] = []
+
+    def built(contents: World) -> Callable[[str], list[dict[str, Any]]]:
+        warehouse = stored(contents, tmp_path / "warehouse.duckdb")
+        opened.append(warehouse)
+        build(warehouse, queries, lambda: None)
+        return lambda sql: warehouse.query(sql).to_pylist()
+
+    yield built
+    for warehouse in opened:
+        warehouse.close()
+
+
+def customer(signed_up_on: date, customer_id: int = 1, **values: Any) -> dict[str, Any]:
+    return {
+        "customer_id": customer_id,
+        "segment": "SMB",
+        "acquisition_source": "email",
+        "signed_up_on": signed_up_on,
+        **values,
+    }
+
+
+def subscription(started_on: date, ended_on: date | None = None, price: str = "10.00", **values: Any) -> dict[str, Any]:
+    return {
+        "customer_id": 1,
+        "subscription_id": 1,
+        "started_on": started_on,
+        "ended_on": ended_on,
+        "status": "cancelled" if ended_on else "active",
+        "monthly_price": D(price),
+        **values,
+    }
+
+
+def ticket_on(day: date) -> dict[str, Any]:
+    """Something that happens on a day, so that the data reaches it."""
+    return {
+        "customer_id": 1,
+        "opened_at": datetime.combine(day, datetime.min.time()),
+        "status": "open",
+        "priority": "low",
+    }
+
+
+def test_nothing_at_all(marts: Marts, queries: dict[str, Query]) -> None:
+    read = marts(world())
+    assert {name: read(f"SELECT * FROM marts.{name}") for name in queries} == {name: [] for name in queries}
+
+
+def test_one_customer_without_anything(marts: Marts) -> None:
+    read = marts(world(customers=[customer(date(2024, 2, 29))]))
+    assert read("SELECT * FROM marts.months") == [
+        {"month": date(2024, 2, 1), "observed_on": date(2024, 2, 29), "is_complete": True, "as_of": date(2024, 2, 29)}
+    ]
+    assert read("SELECT cohort_size, active_customers, retention, mrr, mrr_retention FROM marts.cohort_retention") == [
+        {"cohort_size": 1, "active_customers": 0, "retention": 0.0, "mrr": D("0.00"), "mrr_retention": None}
+    ]
+    assert read("SELECT orders, revenue, paying_customers, arppu, arpu FROM marts.revenue_by_month") == [
+        {"orders": 0, "revenue": D("0.00"), "paying_customers": 0, "arppu": None, "arpu": None}
+    ]
+    assert read("SELECT churn_rate, main_reason, average_days_to_churn FROM marts.churn_by_cohort") == [
+        {"churn_rate": 0.0, "main_reason": None, "average_days_to_churn": None}
+    ]
+
+
+def test_a_subscription_covers_its_start_and_not_its_end(marts: Marts) -> None:
+    """Signed up on 29 January; active at the ends of January and of February or not, by the day it ended."""
+    ends = {
+        1: (date(2024, 1, 30), [False, False]),  # the day after signup
+        2: (date(2024, 1, 31), [False, False]),  # 30 January was the last day covered
+        3: (date(2024, 2, 1), [True, False]),  # covered on 31 January
+        4: (date(2024, 2, 29), [True, False]),  # the leap day itself is not covered
+        5: (date(2024, 3, 1), [True, True]),
+        6: (None, [True, True]),
+    }
+    start = date(2024, 1, 29)
+    read = marts(
+        world(
+            customers=[customer(start, key) for key in ends],
+            subscriptions=[
+                subscription(start, ended_on, customer_id=key, subscription_id=key)
+                for key, (ended_on, _) in ends.items()
+            ],
+            support_tickets=[ticket_on(date(2024, 2, 29))],
+        )
+    )
+    for key, (_, active) in ends.items():
+        rows = read(f"SELECT is_active FROM marts.customer_months WHERE customer_id = {key} ORDER BY month")
+        assert [row["is_active"] for row in rows] == active, ends[key]
+
+
+def test_signup_on_a_months_last_day_counts_for_that_month(marts: Marts) -> None:
+    read = marts(
+        world(
+            customers=[customer(date(2024, 1, 31))],
+            subscriptions=[subscription(date(2024, 1, 31))],
+            support_tickets=[ticket_on(date(2024, 2, 1))],
+        )
+    )
+    assert read("SELECT month, months_since, is_complete, retention FROM marts.cohort_retention ORDER BY month") == [
+        {"month": date(2024, 1, 1), "months_since": 0, "is_complete": True, "retention": 1.0},
+        {"month": date(2024, 2, 1), "months_since": 1, "is_complete": False, "retention": 1.0},
+    ]
+
+
+def test_every_kind_of_movement_once(marts: Marts) -> None:
+    """January new at 10, February up to 25, March down to 20, April gone, May back at 7."""
+    periods = [
+        (1, date(2024, 1, 10), date(2024, 2, 10), "10.00", "changed"),
+        (2, date(2024, 2, 10), date(2024, 3, 31), "25.00", "changed"),
+        (3, date(2024, 3, 31), date(2024, 4, 30), "20.00", "cancelled"),
+        (4, date(2024, 5, 31), None, "7.00", "active"),
+    ]
+    read = marts(
+        world(
+            customers=[customer(date(2024, 1, 10))],
+            subscriptions=[
+                subscription(start, end, price, subscription_id=key, status=status)
+                for key, start, end, price, status in periods
+            ],
+            churn_events=[
+                {"subscription_id": 3, "churned_on": date(2024, 4, 30), "reason": "price", "churn_event_id": 1}
+            ],
+        )
+    )
+    waterfall = read(
+        "SELECT mrr_start, new_mrr, expansion_mrr, contraction_mrr, churned_mrr, reactivated_mrr, mrr_end, "
+        "net_revenue_retention, gross_revenue_retention FROM marts.mrr_waterfall ORDER BY month"
+    )
+    assert [tuple(row.values()) for row in waterfall] == [
+        (D("0.00"), D("10.00"), D("0.00"), D("0.00"), D("0.00"), D("0.00"), D("10.00"), None, None),
+        (D("10.00"), D("0.00"), D("15.00"), D("0.00"), D("0.00"), D("0.00"), D("25.00"), 2.5, 1.0),
+        (D("25.00"), D("0.00"), D("0.00"), D("-5.00"), D("0.00"), D("0.00"), D("20.00"), 0.8, 0.8),
+        (D("20.00"), D("0.00"), D("0.00"), D("0.00"), D("-20.00"), D("0.00"), D("0.00"), 0.0, 0.0),
+        (D("0.00"), D("0.00"), D("0.00"), D("0.00"), D("0.00"), D("7.00"), D("7.00"), None, None),
+    ]
+    growth = read(
+        "SELECT active_start, new_customers, reactivated_customers, churned_customers, active_customers, "
+        "logo_churn_rate FROM marts.customer_growth ORDER BY month"
+    )
+    assert [tuple(row.values()) for row in growth] == [
+        (0, 1, 0, 0, 1, None),
+        (1, 0, 0, 0, 1, 0.0),
+        (1, 0, 0, 0, 1, 0.0),
+        (1, 0, 0, 1, 0, 1.0),
+        (0, 0, 1, 0, 1, None),
+    ]
+    assert read(
+        "SELECT churned_customers, returned_customers, average_days_to_churn, main_reason FROM marts.churn_by_cohort"
+    ) == [{"churned_customers": 1, "returned_customers": 1, "average_days_to_churn": 111.0, "main_reason": "price"}]
+
+
+def test_main_reason_is_of_the_latest_churn_and_first_by_name_when_tied(marts: Marts) -> None:
+    people = [customer(date(2024, 1, 1), key) for key in (1, 2)]
+    ends = [
+        (1, 1, date(2024, 1, 5), "competitor"),
+        (2, 1, date(2024, 1, 20), "price"),
+        (3, 2, date(2024, 1, 2), "low_usage"),
+    ]
+    read = marts(
+        world(
+            customers=people,
+            subscriptions=[
+                subscription(date(2024, 1, 1), end, subscription_id=key, customer_id=owner)
+                for key, owner, end, _ in ends
+            ],
+            churn_events=[
+                {"churn_event_id": key, "subscription_id": key, "churned_on": end, "reason": reason}
+                for key, _, end, reason in ends
+            ],
+        )
+    )
+    assert read("SELECT main_reason, main_reason_customers, average_days_to_churn FROM marts.churn_by_cohort") == [
+        {"main_reason": "low_usage", "main_reason_customers": 1, "average_days_to_churn": 2.5}
+    ]
+
+
+def test_revenue_counts_when_it_is_paid(marts: Marts) -> None:
+    at_midnight = datetime(2024, 3, 1)
+    before = datetime(2024, 2, 29, 23, 59, 59, 999_999)
+    read = marts(
+        world(
+            customers=[customer(date(2024, 2, 1))],
+            orders=[
+                {"order_id": 1, "customer_id": 1, "ordered_at": before, "status": "completed"},
+                {"order_id": 2, "customer_id": 1, "ordered_at": before, "status": "cancelled"},
+            ],
+            discounts=[{"discount_id": 1, "code": "A"}, {"discount_id": 2, "code": "B"}],
+            order_discounts=[
+                {"order_id": 1, "discount_id": 1, "amount_off": D("1.25")},
+                {"order_id": 1, "discount_id": 2, "amount_off": D("0.50")},
+            ],
+            payments=[
+                {
+                    "payment_id": 1,
+                    "order_id": 1,
+                    "attempt": 1,
+                    "status": "failed",
+                    "amount": D("9.99"),
+                    "paid_at": before,
+                },
+                {
+                    "payment_id": 2,
+                    "order_id": 1,
+                    "attempt": 2,
+                    "status": "succeeded",
+                    "amount": D("9.99"),
+                    "paid_at": at_midnight,
+                },
+                {
+                    "payment_id": 3,
+                    "order_id": 2,
+                    "attempt": 1,
+                    "status": "refunded",
+                    "amount": D("5.00"),
+                    "paid_at": at_midnight,
+                },
+            ],
+        )
+    )
+    rows = read(
+        "SELECT month, orders, discounts, revenue, refunds, failed_payments, paying_customers, arppu "
+        "FROM marts.revenue_by_month ORDER BY month"
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        (date(2024, 2, 1), 1, D("1.75"), D("0.00"), D("0.00"), 1, 0, None),
+        (date(2024, 3, 1), 0, D("0.00"), D("9.99"), D("5.00"), 0, 1, 9.99),
+    ]
+
+
+def test_spend_is_spread_over_days_to_the_cent(marts: Marts) -> None:
+    """1.00 over the three days 30 January, 31 January and 1 February."""
+    read = marts(
+        world(
+            customers=[customer(date(2024, 1, 31)), customer(date(2024, 2, 1), 2)],
+            campaigns=[
+                {
+                    "campaign_id": 1,
+                    "channel": "email",
+                    "starts_on": date(2024, 1, 30),
+                    "ends_on": date(2024, 2, 1),
+                    "spend": D("1.00"),
+                }
+            ],
+            web_traffic=[{"month": date(2024, 1, 1), "channel": "email", "visitors": 50, "leads": 5, "mqls": 1}],
+        )
+    )
+    rows = read("SELECT visitors, signups, spend, signup_rate, cac FROM marts.funnel_by_channel ORDER BY month")
+    assert [tuple(row.values()) for row in rows] == [(50, 1, D("0.66"), 0.02, 0.66), (None, 1, D("0.34"), None, 0.34)]
+
+
+def test_promo_codes_compare_with_orders_of_the_same_days(marts: Marts) -> None:
+    def order(order_id: int, day: int, **values: Any) -> dict[str, Any]:
+        return {
+            "order_id": order_id,
+            "customer_id": 1,
+            "ordered_at": datetime(2024, 1, day, 23, 59),
+            "status": "completed",
+            **values,
+        }
+
+    read = marts(
+        world(
+            customers=[customer(date(2024, 1, 1))],
+            discounts=[
+                {"discount_id": 1, "code": "TEN", "valid_from": date(2024, 1, 10), "valid_to": date(2024, 1, 20)},
+                {"discount_id": 2, "code": "UNUSED", "valid_from": date(2024, 2, 1), "valid_to": date(2024, 2, 1)},
+            ],
+            orders=[order(1, 10), order(2, 20), order(3, 21), order(4, 15, status="cancelled")],
+            order_items=[
+                {"order_item_id": key, "order_id": key, "quantity": 2, "unit_price": D(price)}
+                for key, price in enumerate(("15.00", "10.00", "500.00", "900.00"), 1)
+            ],
+            order_discounts=[{"order_id": 1, "discount_id": 1, "amount_off": D("3.00")}],
+            payments=[
+                {
+                    "payment_id": 1,
+                    "order_id": 1,
+                    "attempt": 1,
+                    "status": "succeeded",
+                    "amount": D("27.00"),
+                    "paid_at": datetime(2024, 1, 10),
+                }
+            ],
+        )
+    )
+    rows = read(
+        "SELECT code, orders, new_customers, amount_off, revenue, average_order_value, "
+        "average_order_value_without, uplift "
+        "FROM marts.promo_codes ORDER BY code"
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        ("TEN", 1, 1, D("3.00"), D("27.00"), 30.0, 20.0, 0.5),
+        ("UNUSED", 0, 0, D("0.00"), D("0.00"), None, None, None),
+    ]
+
+
+def test_service_level_at_its_limits(marts: Marts) -> None:
+    opened = datetime(2024, 1, 1)
+
+    def ticket(key: int, priority: str, closed_at: datetime | None) -> dict[str, Any]:
+        status = "closed" if closed_at else "open"
+        return {
+            "ticket_id": key,
+            "customer_id": 1,
+            "priority": priority,
+            "status": status,
+            "opened_at": opened,
+            "closed_at": closed_at,
+        }
+
+    read = marts(
+        world(
+            customers=[customer(date(2024, 1, 1)), customer(date(2024, 1, 3), 2)],
+            support_tickets=[
+                ticket(1, "urgent", datetime(2024, 1, 1, 8)),  # exactly in time
+                ticket(2, "urgent", datetime(2024, 1, 1, 8, 0, 1)),  # a second late
+                ticket(3, "medium", None),  # 72 hours end with the as-of day, not yet over
+                ticket(4, "high", None),  # over
+            ],
+        )
+    )
+    rows = read(
+        "SELECT tickets, closed_tickets, due_tickets, within_sla_tickets, sla_share, median_resolution_hours "
+        "FROM marts.support_load"
+    )
+    assert [tuple(row.values())[:5] for row in rows] == [(4, 2, 3, 1, 1 / 3)]
+    assert rows[0]["median_resolution_hours"] == pytest.approx(8 + 0.5 / 3600)
