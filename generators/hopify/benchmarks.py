@@ -1,4 +1,7 @@
-"""Targets for the company's measures, read from the file beside this module."""
+"""Targets for the company's measures, read from the file beside this module.
+
+Amounts and counts are for a world of the default size, 20,000 customers; rates hold at any size.
+"""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def response_minutes(segment: Ints, hours: Floats, noise: Floats) -> Ints:
 def satisfactions(rng: np.random.Generator, hours: Floats) -> Ints:
     """1 to 5, better after a quick resolution; NULL for the six in ten who do not answer."""
     count = len(hours)
-    mood = 4.6 - 0.55 * np.log2(np.maximum(hours, 2.0) / 2.0) + 0.9 * rng.standard_normal(count)
+    mood = 5.1 - 0.52 * np.log2(np.maximum(hours, 2.0) / 2.0) + 0.9 * rng.standard_normal(count)
     answered = rng.random(count) < 0.41
     return np.where(answered, np.clip(np.round(mood), 1, 5).astype(np.int64), NULL)
 
