@@ -25,11 +25,13 @@ def generate(
     """Create the hopify tables at ``url`` and fill them; the number of rows by table.
 
     The rows follow from ``seed`` and ``customers`` alone. ``progress(table, rows)`` is called
-    after every batch written. Raises ``GeneratorError`` for a negative size, for a target that
+    after every batch written. Raises ``GeneratorError`` for a negative size, for a seed of more than 64 bits, for a target that
     has tables unless ``replace``, and for one that cannot be written; the target is then as it was.
     """
     if customers < 0:
         raise GeneratorError(f"A world cannot have {customers} customers. Ask for 0 or more.")
+    if not -(2**63) <= seed < 2**63:
+        raise GeneratorError(f"The seed {seed} is too long to be stored. Give one of 64 bits.")
     if workers < 1:
         raise GeneratorError(f"{workers} workers make no rows. Ask for 1 or more.")
     written = Counter(dict.fromkeys(metadata.tables, 0))

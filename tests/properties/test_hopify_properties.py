@@ -42,7 +42,7 @@ def test_a_world_repeats_itself(seed: int, customers: int) -> None:
     assert first == second
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=seeds, customers=st.integers(0, 20_000), cuts=st.lists(st.integers(0, 20_000), max_size=4))
 def test_signups_are_the_same_in_any_parts(seed: int, customers: int, cuts: list[int]) -> None:
     campaigns, _, _ = yearly(seed)

@@ -106,6 +106,7 @@ def test_a_database_with_tables_is_refused_unless_replaced(tmp_path: Path) -> No
     [
         ("sqlite:///{}/w.db", {"customers": -1}, "cannot have -1 customers"),
         ("sqlite:///{}/w.db", {"workers": 0}, "0 workers"),
+        ("sqlite:///{}/w.db", {"seed": 2**63}, "seed"),
         ("sqlite:///{}/text.txt", {}, "is not a SQLite database"),
         ("sqlite:///{}/text.txt/w.db", {}, "cannot be written"),
         ("oracle://somewhere", {}, "No writer"),

@@ -32,7 +32,8 @@ def change_list_prices(today: Today) -> None:
     if today.date.day != 1:
         return
     rng = today.rng("list-prices")
-    rows = list(today.connection.execute(select(products).where(products.c.is_active).order_by(products.c.product_id)))
+    found = today.connection.execute(select(products).order_by(products.c.product_id))
+    rows = [row for row in found if row.is_active]
     at = as_datetime(today.begin + 5 * HOUR)
     chosen = [rows[int(position)] for position in rng.choice(len(rows), 2, replace=False)]
     changed = [

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from generators.errors import GeneratorError
@@ -52,10 +52,8 @@ def simulate(
 
 def _state(connection: Connection) -> Any:
     """The row that says how the world came about and how far it is."""
-    try:
-        state = connection.execute(select(world_state).where(world_state.c.world == NAME)).one_or_none()
-    except SQLAlchemyError as error:
-        raise _no_world() from error
+    known = inspect(connection).has_table(world_state.name)
+    state = connection.execute(select(world_state).where(world_state.c.world == NAME)).one_or_none() if known else None
     if state is None:
         raise _no_world()
     return state
