@@ -1,0 +1,235 @@
+"""The dashboard as a file and, where there is a browser, as a page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import Browser, executable
+from mart_worlds import World, random_world, stored, world
+
+from etl.errors import RunError
+from etl.publish.dashboard import render
+from etl.publish.errors import MartError, QueryError
+from etl.publish.marts import build
+from etl.publish.queries import Query
+from etl.warehouses.duckdb import DuckDbWarehouse
+
+ATTACK = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+CHARTS = (
+    "growth",
+    "movements",
+    "retention",
+    "recurring",
+    "revenue",
+    "churn",
+    "reasons",
+    "channels",
+    "promo",
+    "support",
+)
+CHECK = {
+    "table": "customers",
+    "source_rows": 12345,
+    "warehouse_rows": 12345,
+    "source_hash": "abcdef0123456789" * 4,
+    "warehouse_hash": "abcdef0123456789" * 4,
+    "equal": True,
+    "checked_at": datetime(2026, 1, 31, 12, 30, tzinfo=UTC),
+    "mode": "stream/pushdown",
+}
+
+
+def hostile() -> World:
+    """A world whose every free text attacks the page."""
+    contents = random_world(7, customers=60)
+    for table, column in (("customers", "company_name"), ("discounts", "code"), ("campaigns", "name")):
+        for number, row in enumerate(contents[table]):
+            row[column] = f"{ATTACK}{number}"
+    return contents
+
+
+@pytest.fixture(scope="module")
+def warehouse(queries: dict[str, Query], tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDbWarehouse]:
+    warehouse = stored(hostile(), tmp_path_factory.mktemp("dashboard") / "warehouse.duckdb")
+    build(warehouse, queries, lambda: None)
+    yield warehouse
+    warehouse.close()
+
+
+@pytest.fixture(scope="module")
+def page(warehouse: DuckDbWarehouse, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    checks = [CHECK, {**CHECK, "table": ATTACK, "mode": ATTACK, "warehouse_rows": 12344, "equal": False}]
+    return render(warehouse, "hopify", tmp_path_factory.mktemp("page") / "dashboard.html", checks)
+
+
+class _Outline(HTMLParser):
+    """Tags in order, with what each figure holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.figures: dict[str, set[str]] = {}
+        self._figure = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag == "figure":
+            self._figure = dict(attrs)["id"] or ""
+        self.figures.setdefault(self._figure, set()).add(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "figure":
+            self._figure = ""
+
+
+@pytest.fixture(scope="module")
+def outline(page: Path) -> _Outline:
+    outline = _Outline()
+    outline.feed(page.read_text("utf-8"))
+    return outline
+
+
+def test_every_chart_has_a_table(outline: _Outline) -> None:
+    assert set(CHARTS) < outline.figures.keys()
+    for key in CHARTS:
+        assert {"figcaption", "h2", "details", "table", "th"} <= outline.figures[key], key
+
+
+def test_texts_stay_texts(page: Path, outline: _Outline) -> None:
+    text = page.read_text("utf-8")
+    assert ATTACK not in text
+    assert "img" not in outline.tags
+    # The library, our script, and one block of data a chart.
+    assert outline.tags.count("script") == 2 + outline.tags.count("figure")
+
+
+def test_nothing_is_fetched(page: Path) -> None:
+    text = page.read_text("utf-8")
+    markup = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
+    assert not re.findall(r"https?://", markup)
+    assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", markup)
+    assert "default-src 'none'" in markup
+    assert "unsafe-eval" not in markup
+    assert text.count("vegaEmbed=") == 1, "the library stands in the file once"
+
+
+def test_verification_is_told(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert "1 table differs from the source" in text
+    assert "12,344" in text
+    assert "2026-01-31 12:30:00 UTC" in text
+
+
+def test_file_is_replaced_in_one_step(warehouse: DuckDbWarehouse, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "dashboard.html"
+    path.parent.mkdir()
+    path.write_text("old")
+    assert render(warehouse, "hopify", path, []) == path
+    assert "The copy has not been verified" in path.read_text("utf-8")
+    assert [entry.name for entry in path.parent.iterdir()] == ["dashboard.html"]
+
+
+def test_unwritable_place_is_a_clear_error(warehouse: DuckDbWarehouse, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot be written"):
+        render(warehouse, "hopify", tmp_path / "file" / "dashboard.html", [])
+
+
+def test_world_without_a_dashboard(warehouse: DuckDbWarehouse, tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match="no dashboard"):
+        render(warehouse, "atlantis", tmp_path / "dashboard.html", [])
+
+
+def test_marts_that_are_not_built(tmp_path: Path) -> None:
+    warehouse = DuckDbWarehouse(tmp_path / "warehouse.duckdb")
+    with pytest.raises(MartError, match="has not been built"):
+        render(warehouse, "hopify", tmp_path / "dashboard.html", [])
+    assert not (tmp_path / "dashboard.html").exists()
+    warehouse.close()
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        world(),
+        world(customers=[{"customer_id": 1, "segment": "SMB", "signed_up_on": date(2024, 2, 29)}]),
+        world(orders=[{"order_id": 1, "ordered_at": datetime(2024, 2, 29), "status": "pending"}]),
+    ],
+    ids=["nothing", "one customer", "an orphaned order"],
+)
+def test_next_to_nothing_can_be_shown(contents: World, queries: dict[str, Query], tmp_path: Path) -> None:
+    warehouse = stored(contents, tmp_path / "warehouse.duckdb")
+    build(warehouse, queries, lambda: None)
+    assert render(warehouse, "hopify", tmp_path / "dashboard.html", [CHECK]).stat().st_size > 0
+    warehouse.close()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if executable() is None:
+        pytest.skip("no Chromium on PATH")
+    with Browser(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_charts_are_drawn_within_the_page(browser: Browser, page: Path, width: int, scheme: str) -> None:
+    browser.open(page, width=width, scheme=scheme)
+    drawn = browser.value("[...document.querySelectorAll('.chart svg.marks')].map(svg => svg.getBBox().width)")
+    assert len(drawn) == browser.value("document.querySelectorAll('figure').length")
+    assert all(chart > 150 for chart in drawn), drawn
+    assert browser.value("document.documentElement.scrollWidth") <= width
+    assert browser.complaints == []
+    assert browser.requests[:1] == [page.as_uri()]
+    assert [url for url in browser.requests[1:] if not url.startswith("data:")] == []
+
+
+def test_charts_follow_the_colour_scheme(browser: Browser, page: Path) -> None:
+    ink = "getComputedStyle(document.querySelector('#growth .role-axis-label text')).fill"
+    browser.open(page, width=1280, scheme="light")
+    light = browser.value(ink)
+    browser.prefer("dark")
+    browser.wait("document.documentElement.dataset.drawn.endsWith('dark')")
+    assert browser.value(ink) != light
+
+
+def test_a_bar_tells_its_name_as_text(browser: Browser, page: Path) -> None:
+    browser.open(page, width=1280, scheme="light")
+    browser.value("document.querySelector('#largest').scrollIntoView({block: 'center'})")
+    place: dict[str, Any] = browser.value(
+        "(({x, y, width, height}) => ({x: x + width / 3, y: y + height / 2}))"
+        "(document.querySelector('#largest .mark-rect path').getBoundingClientRect())"
+    )
+    browser.call("Input.dispatchMouseEvent", type="mouseMoved", **place)
+    browser.wait("document.querySelector('#vg-tooltip-element.visible')?.textContent.includes('<script>')")
+    assert browser.value("document.querySelectorAll('#vg-tooltip-element img, main img, main svg script').length") == 0
+    assert browser.complaints == []
+
+
+def test_keyboard_reaches_a_table(browser: Browser, page: Path) -> None:
+    browser.open(page, width=390, scheme="light")
+    browser.value("document.querySelector('#growth summary').focus()")
+    for kind in ("keyDown", "keyUp"):
+        browser.call(
+            "Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", windowsVirtualKeyCode=13, text="\r"
+        )
+    browser.wait("document.querySelector('#growth details').open")
+    assert browser.value("document.querySelector('#growth table').getBoundingClientRect().height") > 0
+
+
+def test_months_are_the_same_west_of_greenwich(browser: Browser, page: Path) -> None:
+    labels = "[...document.querySelectorAll('.role-axis-label text')].map(text => text.textContent)"
+    found = []
+    for zone in ("UTC", "America/Los_Angeles", "Pacific/Auckland"):
+        browser.call("Emulation.setTimezoneOverride", timezoneId=zone)
+        browser.open(page, width=1280, scheme="light")
+        found.append(browser.value(labels))
+    assert "Jan 2024" in found[0]
+    assert found[0] == found[1] == found[2]
