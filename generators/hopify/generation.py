@@ -25,8 +25,9 @@ def generate(
     """Create the hopify tables at ``url`` and fill them; the number of rows by table.
 
     The rows follow from ``seed`` and ``customers`` alone. ``progress(table, rows)`` is called
-    after every batch written. Raises ``GeneratorError`` for a negative size, for a seed of more than 64 bits, for a target that
-    has tables unless ``replace``, and for one that cannot be written; the target is then as it was.
+    after every batch written. Raises ``GeneratorError`` for a negative size, for a seed of more
+    than 64 bits, for a target that has tables unless ``replace``, and for one that cannot be
+    written; the target is then as it was.
     """
     if customers < 0:
         raise GeneratorError(f"A world cannot have {customers} customers. Ask for 0 or more.")
