@@ -169,7 +169,7 @@ def sync(
     settings = config.load(config_file)
     if no_repair:
         settings = settings.model_copy(update={"sync": settings.sync.model_copy(update={"repair": False})})
-    with open_session(settings) as session, row_progress("syncing") as progress:
+    with open_session(settings, tables or ()) as session, row_progress("syncing") as progress:
         results = list(session.sync(tables or (), full=full, progress=progress))
     show_synced(results)
     if any(isinstance(result, Failed) for result in results):

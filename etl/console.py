@@ -35,7 +35,9 @@ def set_up_logging(*, debug: bool) -> None:
         handler = RichHandler(console=err, show_path=False, show_time=False, markup=False)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for room in ("etl", "generators"):
-        logging.getLogger(room).setLevel(logging.DEBUG if debug else logging.INFO)
+        # A terminal has the progress bar and the closing table instead of a line for each table.
+        quiet = logging.WARNING if err.is_terminal else logging.INFO
+        logging.getLogger(room).setLevel(logging.DEBUG if debug else quiet)
 
 
 def show_error(error: EtlError) -> None:

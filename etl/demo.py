@@ -63,7 +63,7 @@ def demo(base: Config, directory: Path, customers: int, seed: int) -> None:
     files = DemoFiles(directory)
     _remove_earlier(files)
     _generate(files, customers, seed)
-    with open_session(files.config(base)) as session:
+    with open_session(files.config(base), ()) as session:
         first = _synced(session, "First sync: everything is new")
         _proven_and_built(session)
         _simulate(files, DAYS)

@@ -22,21 +22,21 @@ def open_source(config: Config) -> Source:
     """The configured source; raises ``ConfigError`` for a URL that names no engine of ours."""
     if not config.source.url:
         raise ConfigError("no source is configured", "set source.url in etl.toml, or ETL_SOURCE_URL, or run: etl init")
-    source: Source = _connect(SOURCES, config.source.url, config, "source")
+    source: Source = _module(SOURCES, config.source.url, "source").connect(config)
     return source
 
 
-def open_warehouse(config: Config) -> Warehouse:
-    """The configured warehouse, made if it is not there yet."""
+def open_warehouse(config: Config, *, create: bool = True) -> Warehouse:
+    """The configured warehouse, made if it is not there yet; with ``create`` false a ``ConfigError`` then."""
     if not config.warehouse.url:
         raise ConfigError("no warehouse is configured", "set warehouse.url in etl.toml, or ETL_WAREHOUSE_URL")
-    warehouse: Warehouse = _connect(WAREHOUSES, config.warehouse.url, config, "warehouse")
+    warehouse: Warehouse = _module(WAREHOUSES, config.warehouse.url, "warehouse").connect(config, create=create)
     return warehouse
 
 
-def _connect(engines: dict[str, str], url: str, config: Config, role: str) -> Any:
+def _module(engines: dict[str, str], url: str, role: str) -> Any:
     scheme = urlsplit(url).scheme.partition("+")[0]
     if scheme not in engines:
         listed = ", ".join(f"{name}:///…" for name in engines)
         raise ConfigError(f"{role}.url has no known engine: {scheme or url!r}", f"the engines are {listed}")
-    return import_module(engines[scheme]).connect(url, config)
+    return import_module(engines[scheme])

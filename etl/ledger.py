@@ -60,8 +60,8 @@ class Load:
     """A committed change of one table's rows, with the watermark up to which it has been taken.
 
     ``extracted`` counts the rows read from the source for it, ``changed`` those written or deleted.
-    ``seen`` is the highest cursor value in the snapshot, ``source`` the source's identity,
-    ``columns`` the source's columns with their types, as JSON.
+    ``cursor`` says what the watermark is a position in, ``seen`` is the highest cursor value in the
+    snapshot, ``source`` the source's identity, ``columns`` its columns with their types, as JSON.
     """
 
     table_name: str
@@ -73,6 +73,7 @@ class Load:
     changed: int
     source: str
     columns: str
+    cursor: str
     watermark: str | None
     seen: str | None
     snapshot_at: datetime

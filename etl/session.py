@@ -110,9 +110,17 @@ def raw_tables(queries: Iterable[Query]) -> set[str]:
 
 
 @contextmanager
-def open_session(config: Config) -> Iterator[Session]:
-    """A session on the configured warehouse, which is closed at the end."""
-    warehouse = open_warehouse(config)
+def open_session(config: Config, tables: Sequence[str] | None = None) -> Iterator[Session]:
+    """A session on the configured warehouse, which is closed at the end.
+
+    With ``tables`` (empty for all) the source is looked at first, so that a wrong path or name is
+    said before a warehouse is made; without, the warehouse has to be there already.
+    Raises ``ConfigError``.
+    """
+    if tables is not None:
+        with open_source(config).snapshot() as snapshot:
+            plan.chosen(plan.configured(snapshot.tables(), config.tables), tables)
+    warehouse = open_warehouse(config, create=tables is not None)
     try:
         yield Session(config, warehouse, Ledger(warehouse))
     finally:

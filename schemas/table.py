@@ -26,6 +26,9 @@ class Cursor:
     kind: CursorKind
     column: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.kind}({self.column})" if self.column else self.kind.value
+
 
 FULL = Cursor(CursorKind.FULL)
 

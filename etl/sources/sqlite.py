@@ -9,6 +9,7 @@ is then an error that names the column, never a silent conversion.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -24,7 +25,7 @@ from etl.config import Config
 from etl.dialects.sqlite import SqliteDialect, declared_type
 from etl.errors import SourceError
 from etl.sources.base import Reach, Snapshot, Source, Window
-from etl.sources.exact import convert
+from etl.sources.exact import convert, unfit
 from etl.urls import path_of
 from schemas.table import FULL, Column, Cursor, CursorKind, Table
 from schemas.types import Kind, LogicalType
@@ -33,15 +34,18 @@ BATCH_ROWS = 65_536
 _CURSOR_NAMES = ("updated_at", "modified_at", "last_modified", "last_updated", "updated_on", "modified_on", "updatedat")
 _CURSOR_KINDS = (Kind.DATETIME, Kind.TIMESTAMP)
 _MISMATCH = re.compile(r"Type mismatch in column (\d+)")
+_REFUSED = re.compile(r"bad JSON path: 'etl (\d+) (\w+)'")
 # No clock on Earth is ahead of UTC by more, and SQLite does not say in which zone it was written.
 _FARTHEST_ZONE = timedelta(hours=14)
 
 _D = SqliteDialect()
 
+log = logging.getLogger(__name__)
 
-def connect(url: str, _config: Config) -> SqliteSource:
+
+def connect(config: Config) -> SqliteSource:
     """The source that a ``sqlite:///`` URL names."""
-    return SqliteSource(path_of(url))
+    return SqliteSource(path_of(config.source.url))
 
 
 class SqliteSource(Source):
@@ -103,7 +107,8 @@ class SqliteSnapshot(Snapshot):
             "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' "
             "ESCAPE '\\' ORDER BY name"
         )
-        return tuple(self._table(row["name"]) for row in names)
+        found = (self._table_or_none(row["name"]) for row in names)
+        return tuple(table for table in found if table)
 
     def count(self, table: Table) -> int:
         return int(_scalar(self._connection, f"SELECT COUNT(*) FROM {_D.quote(table.name)}"))
@@ -130,9 +135,7 @@ class SqliteSnapshot(Snapshot):
         if not all(column.type.kind in (Kind.INT, Kind.STRING) for column in table.key_columns):
             return self._read_keys_by_scan(table, keys)
         # json_each keeps every value bound and lets SQLite look rows up by their index.
-        wanted = " AND ".join(
-            f"t.{_D.quote(name)} = json_extract(wanted.value, '$[{i}]')" for i, name in enumerate(table.key)
-        )
+        wanted = " AND ".join(_same_key(column, i) for i, column in enumerate(table.key_columns))
         rows = list(zip(*(keys[name].to_pylist() for name in table.key), strict=True))
         relation = f"json_each(?) AS wanted CROSS JOIN {_relation(table)} ON {wanted}"
         return self._batches(table, relation, [json.dumps(rows)])
@@ -156,6 +159,14 @@ class SqliteSnapshot(Snapshot):
             cursor.execute(sql, tuple(values))
             rows: list[dict[str, Any]] = cursor.fetch_arrow_table().to_pylist()
             return rows
+
+    def _table_or_none(self, name: str) -> Table | None:
+        """The table, unless SQLite cannot even describe it: a view of a dropped table, a module that is not there."""
+        try:
+            return self._table(name)
+        except adbc_driver_manager.Error as error:
+            log.warning("%s cannot be read and is left out: %s", name, _first_line(error))
+            return None
 
     def _table(self, name: str) -> Table:
         # hidden = 1 marks a virtual table's own columns; 2 and 3 are generated columns, which are data.
@@ -188,7 +199,9 @@ class SqliteSnapshot(Snapshot):
 
     def _batches(self, table: Table, relation: str, values: Sequence[Any] = ()) -> Iterator[pa.RecordBatch]:
         sentinels = ", ".join(f"{_D.sentinel(column.type)} AS {_D.quote(column.name)}" for column in table.columns)
-        stored = ", ".join(_D.stored(f"t.{_D.quote(column.name)}", column.type) for column in table.columns)
+        stored = ", ".join(
+            _D.stored(f"t.{_D.quote(column.name)}", column.type, i) for i, column in enumerate(table.columns)
+        )
         with self._connection.cursor() as cursor:
             cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)})
             try:
@@ -205,14 +218,20 @@ def _relation(table: Table) -> str:
     return f"{_D.quote(table.name)} AS t"
 
 
+def _same_key(column: Column, i: int) -> str:
+    """Whether a key column is the i-th of the wanted values; by its index first, whose collation may have 'a' as 'A'."""
+    same = f"t.{_D.quote(column.name)} = json_extract(wanted.value, '$[{i}]')"
+    return f"{same} AND {same} COLLATE BINARY" if column.type.kind is Kind.STRING else same
+
+
 def _read_error(table: Table, error: Exception) -> SourceError:
-    match = _MISMATCH.search(str(error))
-    if match:
+    if match := _MISMATCH.search(str(error)):
         column = table.columns[int(match[1])]
-        return SourceError(
-            f"table {table.name}, column {column.name}: holds values that are not {column.type}",
-            f'read the column as it is with [tables.{table.name}.columns] {column.name} = "string", or mend the rows',
-        )
+        return unfit(table.name, column, f"holds values that are not {column.type}")
+    if match := _REFUSED.search(str(error)):
+        column = table.columns[int(match[1])]
+        what = f"holds a value of SQLite's type {match[2]} that is not {column.type}"
+        return unfit(table.name, column, what, "bytes" if match[2] == "blob" else "string")
     return SourceError(
         f"table {table.name}: {_first_line(error)}", "mend what SQLite names, then run the same command again"
     )

@@ -15,6 +15,7 @@ from etl.sync.plan import chosen, configured
 from etl.sync.table import Context, Progress, Synced, sync_table
 from etl.verify.comparison import Comparer
 from etl.warehouses.base import STAGING, Warehouse
+from schemas.table import Table
 
 log = logging.getLogger(__name__)
 
@@ -46,21 +47,33 @@ def sync(
     scratch = Scratch(config.warehouse.memory_limit)
     try:
         with source.snapshot() as snapshot:
-            selected = chosen(configured(snapshot.tables(), config.tables), tables)
+            known = configured(snapshot.tables(), config.tables)
+            selected = chosen(known, tables)
             ledger.write(Run(run_id, "sync"))
             _drop_leftovers(warehouse)
+            _tell_vanished(ledger, known, config)
             comparer = Comparer(snapshot, warehouse, scratch)
             context = Context(snapshot, source.identity, warehouse, ledger, comparer, config.sync, run_id, progress)
             failures = 0
             for table in selected:
                 try:
-                    yield sync_table(context, table, full=full)
+                    synced = sync_table(context, table, full=full)
+                    log.info(synced.summary())
+                    yield synced
                 except RunError as error:
                     failures += 1
+                    log.error("%s: failed", table.target)
                     yield Failed(table.target, error)
             ledger.write(Run(run_id, "sync", exit_code=3 if failures else 0))
     finally:
         scratch.close()
+
+
+def _tell_vanished(ledger: Ledger, known: Sequence[Table], config: Config) -> None:
+    """Tables that were loaded once and that the source no longer has; their copies stay as they are."""
+    excluded = {name for name, wish in config.tables.items() if wish.exclude}
+    for name in sorted(ledger.newest_loads().keys() - {table.target for table in known} - excluded):
+        log.warning("%s is gone from the source; its copy stays as it was", name)
 
 
 def _drop_leftovers(warehouse: Warehouse) -> None:

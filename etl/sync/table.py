@@ -16,9 +16,9 @@ from etl.errors import StoppedTableError
 from etl.ledger import Check, Ledger, Load, LoadKind, columns_json, next_load
 from etl.readahead import readahead
 from etl.sources.base import Reach, Snapshot, Window
-from etl.sync.drift import Drift, drift_of
 from etl.verify.comparison import Comparer, Comparison
 from etl.verify.differences import Difference
+from etl.verify.drift import Drift, drift_of
 from etl.verify.repair import apply_repair, refuse_mass_deletion
 from etl.verify.rowsum import Side, StreamSide, chunks
 from etl.verify.verify import difference_rows, make_check
@@ -50,6 +50,14 @@ class Synced:
     drift: str
     seconds: float
 
+    def summary(self) -> str:
+        """One line for a log."""
+        proof = "equal" if self.check.equal else f"{self.check.differences} differences"
+        return (
+            f"{self.table}: {self.kind or 'unchanged'}, {self.extracted:,} rows moved, {self.repaired:,} repaired, "
+            f"{self.check.source_rows:,} rows in all, {proof}, {self.seconds:.2f} s"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -70,7 +78,10 @@ def sync_table(context: Context, table: Table, *, full: bool = False) -> Synced:
 
     Raises ``StoppedTableError`` before anything has changed if the load would be dangerous.
     """
-    return _TableSync(context, table).run(full=full)
+    try:
+        return _TableSync(context, table).run(full=full)
+    finally:
+        context.comparer.forget()
 
 
 class _TableSync:
@@ -106,7 +117,7 @@ class _TableSync:
 
     def _merge_window(self, newest: Load, reach: Reach) -> None:
         """Extract what is at or past the watermark, and merge it; nothing is written if that is nothing."""
-        window = None if newest.watermark is None else Window(self._table.cursor.column, newest.watermark)
+        window = self._window(newest)
         staging = f"{STAGING}{self._table.target}"
         self._create(staging)
         self._step("extract")
@@ -120,6 +131,12 @@ class _TableSync:
             staged = self._warehouse.relation("raw", staging)
             self._commit(load, self._warehouse.dialect.merge(self._target, staged, names, self._table.key))
         self._warehouse.drop(staging)
+
+    def _window(self, newest: Load) -> Window | None:
+        """What to extract; everything if there is no watermark of this very cursor yet."""
+        if newest.watermark is None or newest.cursor != str(self._table.cursor):
+            return None
+        return Window(self._table.cursor.column, newest.watermark)
 
     def _load_all(self, newest: Load | None, reach: Reach, kind: LoadKind, *, allow: bool) -> StreamSide:
         """Every row into a new table that takes the target's place; the rows are summed as they pass."""
@@ -188,6 +205,7 @@ class _TableSync:
             changed=rows,
             source=self._context.identity,
             columns=columns_json(self._table.columns),
+            cursor=str(self._table.cursor),
             watermark=reach.fence,
             seen=reach.seen,
             snapshot_at=self._context.snapshot.instant,

@@ -6,6 +6,8 @@ import logging
 from dataclasses import dataclass
 from functools import partial
 
+import pyarrow as pa
+
 from etl.errors import ConfigError, SourceError
 from etl.scratch import Scratch
 from etl.sources.base import Snapshot
@@ -47,15 +49,17 @@ class Comparer:
     def __init__(self, snapshot: Snapshot, warehouse: Warehouse, scratch: Scratch, mode: Mode | None = None) -> None:
         """``mode`` forces how the warehouse is summed; None takes pushdown where it is proven."""
         self._snapshot, self._warehouse, self._scratch, self._mode = snapshot, warehouse, scratch, mode
+        self._sides: list[Side] = []
         self._engine_proof = EngineProof(warehouse, warehouse.dialect)
         self._reader_proof = ReaderProof(snapshot, scratch)
 
     def unsummed_source(self, table: Table) -> StreamSide:
         """The source's side, to which the caller adds the rows as they pass by on a full load."""
         self._reader_proof.require(table)
-        return StreamSide(
-            self._scratch, table, partial(self._snapshot.read, table), partial(self._snapshot.read_keys, table)
-        )
+        read, read_keys = partial(self._snapshot.read, table), partial(self._snapshot.read_keys, table)
+        side = StreamSide(self._scratch, table, read, read_keys)
+        self._sides.append(side)
+        return side
 
     def source(self, table: Table) -> StreamSide:
         """The source's side, summed from the snapshot."""
@@ -63,12 +67,14 @@ class Comparer:
 
     def warehouse(self, table: Table) -> Side:
         """The warehouse's side, summed now."""
-        read_keys = partial(self._warehouse.read_keys, table)
-        if self._streams(table):
-            read = partial(self._warehouse.read, table)
-            return StreamSide(self._scratch, table, read, lambda keys: read_keys(keys).to_batches()).add_all()
-        relation = self._warehouse.relation("raw", table.target)
-        return PushdownSide(self._warehouse, self._warehouse.dialect, relation, table, read_keys)
+        side = self._streamed(table) if self._streams(table) else self._pushed_down(table)
+        self._sides.append(side)
+        return side
+
+    def forget(self) -> None:
+        """Drop the sums of every side made so far; none of them may be used any more."""
+        while self._sides:
+            self._sides.pop().close()
 
     def compare(self, table: Table, source: Side, warehouse: Side) -> Comparison:
         """Compare the totals, and locate what differs.
@@ -95,6 +101,18 @@ class Comparer:
         if comparison.located is None:
             return []
         return describe(self._scratch, table, comparison.located, source, warehouse)
+
+    def _pushed_down(self, table: Table) -> Side:
+        relation = self._warehouse.relation("raw", table.target)
+        read_keys = partial(self._warehouse.read_keys, table)
+        return PushdownSide(self._warehouse, self._warehouse.dialect, relation, table, read_keys)
+
+    def _streamed(self, table: Table) -> Side:
+        def read_keys(keys: pa.Table) -> list[pa.RecordBatch]:
+            batches: list[pa.RecordBatch] = self._warehouse.read_keys(table, keys).to_batches()
+            return batches
+
+        return StreamSide(self._scratch, table, partial(self._warehouse.read, table), read_keys).add_all()
 
     def _streams(self, table: Table) -> bool:
         failed = self._engine_proof.failures(table)

@@ -96,6 +96,10 @@ class Side(ABC):
     def rows(self, keys: pa.Table) -> pa.Table:
         """The rows with these keys, as ``table.arrow``."""
 
+    @abstractmethod
+    def close(self) -> None:
+        """Drop the bucket sums."""
+
 
 class Engine(Protocol):
     """What a pushdown needs of a connection."""
@@ -139,6 +143,9 @@ class PushdownSide(Side):
 
     def rows(self, keys: pa.Table) -> pa.Table:
         return self._read_keys(keys)
+
+    def close(self) -> None:
+        self._engine.run(f"DROP TABLE {self._sums}")
 
 
 class StreamSide(Side):
@@ -194,6 +201,9 @@ class StreamSide(Side):
 
     def rows(self, keys: pa.Table) -> pa.Table:
         return pa.Table.from_batches(self._read_keys(keys), self._table.arrow)
+
+    def close(self) -> None:
+        self._scratch.run(f"DROP TABLE {self._sums}")
 
     def _chunk_sums(self) -> str:
         return self._scratch.dialect.bucket_sums(self._table.columns, summed_key(self._table), "chunk")

@@ -14,6 +14,7 @@ from etl.ledger import DIFFERENCES_KEPT, Check, DifferenceRow, Ledger, Load, Loa
 from etl.sources.base import Snapshot
 from etl.verify.comparison import Comparer, Comparison
 from etl.verify.differences import Difference, DifferenceKind
+from etl.verify.drift import drift_of
 from etl.verify.repair import apply_repair, refuse_mass_deletion
 from etl.verify.rowsum import Side
 from etl.warehouses.base import Warehouse
@@ -44,7 +45,10 @@ class Verifier:
 
     def verify(self, table: Table) -> Verified:
         """Compare the table and write the check down."""
-        return self._round(table, self._comparer.source(table))
+        try:
+            return self._round(table, self._comparer.source(table))
+        finally:
+            self._comparer.forget()
 
     def repair(self, table: Table, max_delete_share: float) -> tuple[Verified, Verified]:
         """Verify, bring the located rows to the source, and verify again; returns both checks.
@@ -52,14 +56,17 @@ class Verifier:
         Rows that are only pending are brought as well. Raises ``StoppedTableError`` where more than
         ``max_delete_share`` of the table would be deleted.
         """
-        source = self._comparer.source(table)
-        before = after = self._round(table, source)
-        for _ in range(ROUNDS):
-            if after.check.equal and not after.pending:
-                break
-            self._apply(table, source, after.comparison, max_delete_share)
-            after = self._round(table, source, found=before.comparison.differing)
-        return before, after
+        try:
+            source = self._comparer.source(table)
+            before = after = self._round(table, source)
+            for _ in range(ROUNDS):
+                if after.check.equal and not after.pending:
+                    break
+                self._apply(table, source, after.comparison, max_delete_share)
+                after = self._round(table, source, found=before.comparison.differing)
+            return before, after
+        finally:
+            self._comparer.forget()
 
     def _round(self, table: Table, source: Side, found: int | None = None) -> Verified:
         """One comparison of the summed source with the warehouse as it is now, judged and written down."""
@@ -88,8 +95,15 @@ class Verifier:
 
     def _newest(self, table: Table) -> Load:
         newest = self._ledger.newest_load(table.target)
-        if newest is None or not self._warehouse.columns("raw", table.target):
-            raise RunError(f"table {table.name} has not been synced", f"run: etl sync {table.name}")
+        held = self._warehouse.columns("raw", table.target)
+        if newest is None or not held:
+            raise RunError(f"table {table.name} has not been synced", f"run: etl sync {table.target}")
+        drift = drift_of(self._warehouse.dialect, table, held)
+        if drift:
+            raise RunError(
+                f"table {table.name} cannot be compared, the source has changed: {drift.describe()}",
+                f"run: etl sync {table.target}",
+            )
         return newest
 
     def _judge(

@@ -18,7 +18,7 @@ import pyarrow as pa
 from etl.config import Config
 from etl.dialects.base import Statement
 from etl.dialects.duckdb import DuckDbDialect
-from etl.errors import LostRaceError, WarehouseError
+from etl.errors import ConfigError, LostRaceError, WarehouseError
 from etl.urls import path_of
 from etl.warehouses.base import LOST_RACE, ROOMS, Room, Warehouse
 from schemas.table import Table
@@ -30,10 +30,12 @@ BATCH_ROWS = 65_536
 _LOCKED = "Could not set lock"
 
 
-def connect(url: str, config: Config) -> DuckDbWarehouse:
+def connect(config: Config, *, create: bool) -> DuckDbWarehouse:
     """The warehouse that a ``duckdb:///`` URL names."""
-    settings = config.warehouse
-    return DuckDbWarehouse(path_of(url), memory_limit=settings.memory_limit, wait_seconds=settings.wait_seconds)
+    settings, path = config.warehouse, path_of(config.warehouse.url)
+    if not create and not path.exists():
+        raise ConfigError(f"there is no warehouse at {path}", "check warehouse.url, or run: etl sync")
+    return DuckDbWarehouse(path, memory_limit=settings.memory_limit, wait_seconds=settings.wait_seconds)
 
 
 class DuckDbWarehouse(Warehouse):

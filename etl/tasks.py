@@ -1,0 +1,177 @@
+"""What a scheduler calls: one function a task, taking the configuration and returning what JSON can hold.
+
+It stands beside ``cli`` as the other place where the engine's pieces are composed, and knows no
+scheduler. Each function imports what it needs when it runs, so that a scheduler can read its
+definitions, which it does all day, without loading the engine.
+"""
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from etl.errors import ConfigError, DifferenceError, GateShutError
+
+if TYPE_CHECKING:
+    from etl.config import Config
+    from etl.ledger import Check
+
+log = logging.getLogger(__name__)
+
+
+class Moved(TypedDict):
+    """What a sync of one table moved, in rows."""
+
+    table: str
+    kind: str | None
+    extracted: int
+    repaired: int
+    seconds: float
+
+
+class Proof(TypedDict):
+    """What a table was proven to be: ``rows`` and ``hash`` are those of source and warehouse alike."""
+
+    rows: int
+    hash: str
+    load_id: str
+    checked_at: str
+
+
+class Built(TypedDict):
+    """A published mart; ``tests`` counts those it passed."""
+
+    mart: str
+    rows: int
+    tests: int
+    seconds: float
+
+
+def plan(config: Config) -> list[str]:
+    """The tables to sync, children before the parents they refer to.
+
+    Raises ``ConfigError`` if there is none, ``SourceError`` if the source cannot be read.
+    """
+    from etl.engines import open_source
+    from etl.sync.plan import configured
+
+    with open_source(config).snapshot() as snapshot:
+        tables = [table.target for table in configured(snapshot.tables(), config.tables)]
+    if not tables:
+        raise ConfigError("the source has no table to sync", "check source.url, and what [tables] excludes")
+    log.info("%d tables, children before parents: %s", len(tables), ", ".join(tables))
+    return tables
+
+
+def sync_table(config: Config, table: str) -> Moved:
+    """Bring one table to the source's state; whether it is proven is asked by ``check_table``.
+
+    Raises the ``RunError`` that stopped the table, ``ConfigError`` for an unknown one.
+    """
+    from etl.session import open_session
+    from etl.sync.run import Failed
+
+    with open_session(config) as session:
+        (result,) = session.sync([table])
+    if isinstance(result, Failed):
+        raise result.error
+    kind = result.kind.value if result.kind else None
+    log.info("%s: %s, %d rows moved, %d repaired", table, kind or "unchanged", result.extracted, result.repaired)
+    return Moved(
+        table=table, kind=kind, extracted=result.extracted, repaired=result.repaired, seconds=round(result.seconds, 3)
+    )
+
+
+def check_table(config: Config, table: str) -> Proof:
+    """What a table's newest check found, taken by its sync in the snapshot it was synced from.
+
+    A fresh comparison would find whatever the source has done since. Raises ``DifferenceError`` if
+    the table is not proven.
+    """
+    from etl.publish.gate import shut
+    from etl.session import open_session
+
+    with open_session(config) as session:
+        reasons = shut(session.ledger, [table])
+        check = session.ledger.newest_checks().get(table)
+    if check is None or reasons:
+        raise DifferenceError(f"{table} {reasons[table]}", f"see what differs with: etl verify {table}")
+    log.info("%s: %d rows, %s, equal", table, check.source_rows, check.source_hash)
+    return _proof(check)
+
+
+def pass_gate(config: Config, tables: Iterable[str]) -> dict[str, Proof]:
+    """What each of the tables was proven to be; the first line logged names them all with their rows.
+
+    Raises ``GateShutError`` unless every table's newest check is equal and names its newest load.
+    """
+    from etl.publish.gate import shut
+    from etl.session import open_session
+
+    names = sorted(tables)
+    with open_session(config) as session:
+        reasons = shut(session.ledger, names)
+        checks = session.ledger.newest_checks()
+    listed = "; ".join(_verdict(name, checks.get(name), reasons.get(name)) for name in names)
+    log.info(
+        "gate %s, %d of %d tables pass: %s",
+        "shut" if reasons else "open",
+        len(names) - len(reasons),
+        len(names),
+        listed,
+    )
+    if reasons:
+        stopped = "; ".join(f"{table} {reason}" for table, reason in reasons.items())
+        raise GateShutError(f"the gate is shut: {stopped}", "see what differs with: etl verify")
+    return {name: _proof(checks[name]) for name in names}
+
+
+def build_marts(config: Config) -> list[Built]:
+    """Build, test and publish every mart of the configured world, all or none.
+
+    Raises ``GateShutError`` before and after building if a table they read is not proven, and
+    ``MartError`` for a mart that fails one of its tests.
+    """
+    from etl.session import open_session
+
+    with open_session(config) as session:
+        results = session.build_marts()
+    for result in results:
+        log.info("%s: %d rows, %d tests passed", result.name, result.rows, result.tests)
+    return [Built(mart=r.name, rows=r.rows, tests=r.tests, seconds=round(r.seconds, 3)) for r in results]
+
+
+def draw_dashboard(config: Config, path: Path) -> str:
+    """Write the dashboard over the published marts, and return where it is."""
+    from etl.session import open_session
+
+    with open_session(config) as session:
+        return str(session.dashboard(path).resolve())
+
+
+def advance(config: Config, days: int = 1) -> dict[str, dict[str, int]]:
+    """Advance the generated world that is the source; by table the rows inserted, updated, deleted and silent.
+
+    Raises ``ConfigError`` if the source holds no such world.
+    """
+    from generators import hopify
+    from generators.errors import GeneratorError
+
+    try:
+        changes = hopify.simulate(config.source.url, days=days)
+    except GeneratorError as error:
+        raise ConfigError(str(error), "simulate only what was generated") from error
+    log.info("%d days: %d rows touched", days, sum(sum(counts.values()) for counts in changes.values()))
+    return changes
+
+
+def _proof(check: Check) -> Proof:
+    return Proof(rows=check.source_rows, hash=check.source_hash, load_id=check.load_id, checked_at=check.at.isoformat())
+
+
+def _verdict(name: str, check: Check | None, reason: str | None) -> str:
+    rows = f"{check.source_rows:,} {'=' if check.equal else '≠'} {check.warehouse_rows:,}" if check else "no check"
+    return f"{name} {rows} ({reason})" if reason else f"{name} {rows}"
