@@ -103,22 +103,36 @@ class SqliteDialect(Dialect):
             return "0.0"
         return "x''" if type_.kind is Kind.BYTES else "''"
 
-    def stored(self, x: str, type_: LogicalType) -> str:
-        """An expression of the storage class of ``sentinel`` whenever ``x`` really holds a ``type_``.
+    def stored(self, x: str, type_: LogicalType, position: int) -> str:
+        """An expression of the storage class of ``sentinel``; it fails where ``x`` holds a value of another.
 
-        Only a decimal with NUMERIC affinity needs help: SQLite turned its text into an integer or a
-        REAL. The REAL is written with the declared scale if that text gives the same REAL back, and
-        in full otherwise, so that what is not a ``decimal(p,s)`` is refused instead of rounded.
-        Integers too large for a double, in a column read as double, are made to fail likewise.
+        The driver refuses another class beside integers and doubles only. Beside text and blobs it
+        converts, and not to the same value in every batch, so these are told apart here.
         """
-        if type_.kind is Kind.DECIMAL:
-            rounded = f"printf('%.{type_.scale}f', {x})"
-            exact = f"CASE WHEN CAST({rounded} AS REAL) = {x} THEN {rounded} ELSE printf('%!.17g', {x}) END"
-            return f"CASE typeof({x}) WHEN 'text' THEN {x} WHEN 'real' THEN {exact} ELSE CAST({x} AS TEXT) END"
+        if type_.kind in (Kind.INT, Kind.BOOL):
+            return x
         if type_.kind is Kind.FLOAT:
+            # Integers too large for a double, in a column read as double, are made to fail likewise.
             limit = 2**53
             return f"CASE WHEN typeof({x}) = 'integer' AND {x} NOT BETWEEN -{limit} AND {limit} THEN 'x' ELSE {x} END"
-        return x
+        cases = " ".join(f"WHEN '{held}' THEN {value}" for held, value in self._fitting(x, type_).items())
+        # SQL has no RAISE outside of triggers; json_extract repeats a path that it cannot read.
+        refused = f"json_extract('{{}}', 'etl {position} ' || typeof({x}))"
+        return f"CASE typeof({x}) {cases} WHEN 'null' THEN NULL ELSE {refused} END"
+
+    def _fitting(self, x: str, type_: LogicalType) -> dict[str, str]:
+        """By the storage classes that a ``type_`` may have: the value's exact text, or its bytes."""
+        if type_.kind is Kind.BYTES:
+            return {"blob": x}
+        if type_.kind is Kind.STRING:
+            return {"text": x, "integer": f"CAST({x} AS TEXT)", "real": f"printf('%!.17g', {x})"}
+        if type_.kind is not Kind.DECIMAL:
+            return {"text": x}
+        # NUMERIC affinity turned a decimal's text into an integer or a REAL. The REAL is written with the declared
+        # scale if that gives the same REAL back, and in full otherwise, so that it is refused instead of rounded.
+        rounded = f"printf('%.{type_.scale}f', {x})"
+        exact = f"CASE WHEN CAST({rounded} AS REAL) = {x} THEN {rounded} ELSE printf('%!.17g', {x}) END"
+        return {"text": x, "real": exact, "integer": f"CAST({x} AS TEXT)"}
 
 
 def _float(value: float) -> str:

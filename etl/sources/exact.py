@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -25,10 +27,16 @@ def _column(array: pa.Array, column: Column, table: str) -> pa.Array:
     try:
         return _exact(array, column)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
-        raise SourceError(
-            f"table {table}, column {column.name}: a value is not {column.type} ({error})",
-            f'read the column as it is with [tables.{table}.columns] {column.name} = "string", or mend the rows',
-        ) from error
+        raise unfit(table, column, f"a value is not {column.type} ({error})") from error
+
+
+def unfit(table: str, column: Column, what: str, readable_as: str = "string") -> SourceError:
+    """The error for a column that holds values of another type than its own."""
+    place = f"[tables.{json.dumps(table, ensure_ascii=False)}.columns] {json.dumps(column.name, ensure_ascii=False)}"
+    return SourceError(
+        f"table {table}, column {column.name}: {what}",
+        f'read the column as it is with {place} = "{readable_as}", or mend the rows',
+    )
 
 
 def _exact(array: pa.Array, column: Column) -> pa.Array:
@@ -44,6 +52,8 @@ def _exact(array: pa.Array, column: Column) -> pa.Array:
     expected = column.type.arrow
     if pa.types.is_binary(array.type) and expected != array.type:
         raise ValueError("bytes")
+    if pa.types.is_string(array.type) and kind in (Kind.INT, Kind.FLOAT, Kind.BOOL):
+        raise ValueError("text")  # Arrow would read 0x10 and NaN
     return array.cast(expected)
 
 

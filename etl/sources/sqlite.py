@@ -171,19 +171,27 @@ class SqliteSnapshot(Snapshot):
     def _table(self, name: str) -> Table:
         # hidden = 1 marks a virtual table's own columns; 2 and 3 are generated columns, which are data.
         info = self._rows('SELECT name, type, "notnull", pk FROM pragma_table_xinfo(?) WHERE hidden <> 1', [name])
-        primary = {row["name"] for row in info if row["pk"]}
+        key = tuple(row["name"] for row in sorted(info, key=lambda row: row["pk"]) if row["pk"])
+        if self._holds_null(name, [row["name"] for row in info if row["pk"] and not row["notnull"]]):
+            key = ()
         columns = tuple(
-            Column(row["name"], declared_type(row["type"] or ""), not (row["notnull"] or row["name"] in primary))
+            Column(row["name"], declared_type(row["type"] or ""), not (row["notnull"] or row["name"] in key))
             for row in info
         )
         references = self._rows('SELECT DISTINCT "table" AS name FROM pragma_foreign_key_list(?)', [name])
-        key = tuple(row["name"] for row in sorted(info, key=lambda row: row["pk"]) if row["pk"])
         return Table(
             name,
             columns,
             key or self._unique_key(name, columns),
             _find_cursor(columns),
             references=tuple(row["name"] for row in references),
+        )
+
+    def _holds_null(self, name: str, columns: Sequence[str]) -> bool:
+        """Whether a primary key holds NULL, which SQLite allows, even twice: https://www.sqlite.org/quirks.html."""
+        anywhere = " OR ".join(f"{_D.quote(column)} IS NULL" for column in columns)
+        return bool(
+            columns and _scalar(self._connection, f"SELECT EXISTS (SELECT 1 FROM {_D.quote(name)} WHERE {anywhere})")
         )
 
     def _unique_key(self, name: str, columns: Sequence[Column]) -> tuple[str, ...]:
@@ -219,7 +227,7 @@ def _relation(table: Table) -> str:
 
 
 def _same_key(column: Column, i: int) -> str:
-    """Whether a key column is the i-th of the wanted values; by its index first, whose collation may have 'a' as 'A'."""
+    """Whether a key column is the i-th of the wanted values; by its index, whose collation may have 'a' as 'A'."""
     same = f"t.{_D.quote(column.name)} = json_extract(wanted.value, '$[{i}]')"
     return f"{same} AND {same} COLLATE BINARY" if column.type.kind is Kind.STRING else same
 
