@@ -1,0 +1,1 @@
+"""What several suites share: databases to read, warehouses to load, commands to run."""
