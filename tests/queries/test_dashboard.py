@@ -9,13 +9,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import mart_reference as reference
 import pytest
 from browser import Browser, executable
 from mart_worlds import World, random_world, stored, world
 
 from etl.errors import RunError
+from etl.publish import hopify
 from etl.publish.dashboard import render
 from etl.publish.errors import MartError, QueryError
+from etl.publish.figures import reader
 from etl.publish.marts import build
 from etl.publish.queries import Query
 from etl.warehouses.duckdb import DuckDbWarehouse
@@ -117,6 +120,20 @@ def test_nothing_is_fetched(page: Path) -> None:
     assert "default-src 'none'" in markup
     assert "unsafe-eval" not in markup
     assert text.count("vegaEmbed=") == 1, "the library stands in the file once"
+
+
+def test_questions_are_googlesql(warehouse: DuckDbWarehouse, queries: dict[str, Query]) -> None:
+    asked: list[str] = []
+    read = reader(warehouse)
+
+    def recorded(sql: str) -> list[dict[str, Any]]:
+        asked.append(sql)
+        return read(sql)
+
+    hopify.board(recorded)
+    assert len(asked) > len(CHARTS)
+    for sql in asked:
+        reference.output(sql, reference.tables(queries))
 
 
 def test_verification_is_told(page: Path) -> None:

@@ -16,17 +16,17 @@ def headlines(read: Reader, time: Period) -> list[Headline]:
     now, before, on = growth[-1], growth[-2:-1], day(time.as_of)
     return [
         Headline(f"Customers on {on}", count(now["active_customers"]), *_change(now, before, "active_customers")),
-        Headline(f"Recurring revenue on {on}", short(now["mrr"]), *_change(now, before, "mrr", "a month; ")),
+        Headline("Monthly recurring revenue", short(now["mrr"]), *_change(now, before, "mrr")),
         _revenue(revenue, time),
         _churn([row for row in growth if row["month"] <= time.last], time),
     ]
 
 
-def _change(now: Row, before: list[Row], column: str, unit: str = "") -> tuple[str, bool | None]:
+def _change(now: Row, before: list[Row], column: str) -> tuple[str, bool | None]:
     if not before or not before[0][column]:
-        return f"{unit}by subscription", None
+        return "by subscription", None
     share = float(now[column]) / float(before[0][column]) - 1
-    return f"{unit}{percent(share, 1, sign=True)} since the end of {before[0]['month']:%B}", share >= 0
+    return f"{percent(share, 1, sign=True)} since the end of {before[0]['month']:%B}", share >= 0
 
 
 def _revenue(rows: list[Row], time: Period) -> Headline:

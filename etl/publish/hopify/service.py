@@ -42,11 +42,11 @@ def within_sla(read: Reader, time: Period) -> Figure:
 
 def _title(read: Reader, time: Period) -> str:
     year = read(
-        f"SELECT SUM(within_sla_tickets) AS within, SUM(due_tickets) AS due FROM marts.support_load WHERE {time.year}"
+        f"SELECT SUM(within_sla_tickets) AS in_time, SUM(due_tickets) AS due FROM marts.support_load WHERE {time.year}"
     )[0]
     if not year["due"]:
         return "No support case was due in the last twelve months"
-    return f"{percent(float(year['within'] / year['due']))} of the last year's support cases kept the service level"
+    return f"{percent(float(year['in_time'] / year['due']))} of the last year's support cases kept the service level"
 
 
 def _row(row: Row) -> tuple[str, ...]:
