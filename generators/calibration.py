@@ -61,7 +61,7 @@ class Line:
         if self.found is None or not self.judged:
             return True
         # A relative 1e-12 forgives the rounding of sums of doubles, and nothing else.
-        slack = self.tolerance + 1e-12 * max(abs(self.low), abs(self.high), 1.0)
+        slack = self.tolerance + 1e-12 * max(abs(self.low), abs(self.found), 1.0)
         return self.low - slack <= self.found <= self.high + slack
 
     @property
@@ -128,6 +128,11 @@ def total(measure: str, target: float, found: float, relative: float, *, judged:
     return Line(measure, Kind.TOTAL, unit, target, target, found, relative * target, judged)
 
 
+def at_least(measure: str, low: float, found: float, *, judged: bool, unit: Unit = Unit.COUNT) -> Line:
+    """A number the specification bounds from below, for its own size."""
+    return Line(measure, Kind.TOTAL, unit, low, math.inf, found, 0.0, judged)
+
+
 def sum_tolerance(variance: float, bound: float) -> float:
     """How far a sum of independent terms may lie from its mean, but for ``CHANCE``.
 
@@ -174,10 +179,15 @@ _WRITTEN: Mapping[Unit, Callable[[float], str]] = MappingProxyType(
 
 
 def _cells(line: Line) -> tuple[str, str, str, str, str]:
+    found = "nothing to measure" if line.found is None else _WRITTEN[line.unit](line.found)
+    return line.measure, _specified(line), found, _tolerance(line), line.verdict
+
+
+def _specified(line: Line) -> str:
     write = _WRITTEN[line.unit]
-    specified = write(line.low) if line.low == line.high else f"{write(line.low)} to {write(line.high)}"
-    found = "nothing to measure" if line.found is None else write(line.found)
-    return line.measure, specified, found, _tolerance(line), line.verdict
+    if line.low == line.high:
+        return write(line.low)
+    return f"at least {write(line.low)}" if math.isinf(line.high) else f"{write(line.low)} to {write(line.high)}"
 
 
 def _tolerance(line: Line) -> str:
