@@ -35,6 +35,7 @@ class Logical(UserDefinedType[Any]):
         return _unless_null(write) if write else None
 
     def result_processor(self, dialect: Dialect, coltype: object) -> _Processor | None:
+        del coltype
         read = _SQLITE_READ.get(self.logical.kind) if dialect.name == "sqlite" else None
         return _unless_null(read) if read else None
 
