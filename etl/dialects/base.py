@@ -223,6 +223,10 @@ class WarehouseDialect(RowsumDialect):
         """Add a nullable column of a physical type."""
         return f"ALTER TABLE {relation} ADD COLUMN IF NOT EXISTS {self.quote(name)} {type_}"
 
+    def rename_column(self, relation: str, name: str, new: str) -> str:
+        """Give a column another name."""
+        return f"ALTER TABLE {relation} RENAME COLUMN {self.quote(name)} TO {self.quote(new)}"
+
     def alter_type(self, relation: str, name: str, type_: str) -> str:
         """Widen a column to another physical type."""
         return f"ALTER TABLE {relation} ALTER COLUMN {self.quote(name)} SET DATA TYPE {type_}"

@@ -16,23 +16,30 @@ _DECIMAL = re.compile(r"\w*(?:DECIMAL|NUMERIC)\((\d+), ?(\d+)\)")
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Column changes: name to physical type for ``added`` and ``widened``; ``gone`` are only reported."""
+    """Column changes: name to physical type for ``added`` and ``widened``, old name to new for ``renamed``.
+
+    Only a change of case is known to be a renaming: warehouses hold such names to be the same.
+    ``gone`` columns are only reported.
+    """
 
     added: Mapping[str, str]
+    renamed: Mapping[str, str]
     widened: Mapping[str, str]
     gone: tuple[str, ...]
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.widened)
+        return bool(self.added or self.renamed or self.widened)
 
     def statements(self, dialect: WarehouseDialect, relation: str) -> list[str]:
         """What brings the target to the source's columns; running it twice changes nothing more."""
         added = [dialect.add_column(relation, name, type_) for name, type_ in self.added.items()]
-        return added + [dialect.alter_type(relation, name, type_) for name, type_ in self.widened.items()]
+        renamed = [dialect.rename_column(relation, old, new) for old, new in self.renamed.items()]
+        return added + renamed + [dialect.alter_type(relation, name, type_) for name, type_ in self.widened.items()]
 
     def describe(self) -> str:
         """The drift in words, empty if there is none."""
         parts = [f"new column {name}" for name in self.added]
+        parts += [f"column {old} is now called {new}" for old, new in self.renamed.items()]
         parts += [f"column {name} widened to {type_}" for name, type_ in self.widened.items()]
         parts += [f"column {name} is gone from the source and stays in the warehouse as it was" for name in self.gone]
         return "; ".join(parts)
@@ -43,10 +50,15 @@ def drift_of(dialect: WarehouseDialect, table: Table, target: Mapping[str, str])
 
     Raises ``StoppedTableError`` for a type that the target cannot be widened to without losing data.
     """
-    added, widened = {}, {}
+    names = {column.name for column in table.columns}
+    folded = {name.lower(): name for name in target if name not in names}
+    added, renamed, widened = {}, {}, {}
     for column in table.columns:
         wanted = dialect.ddl(column.type)
-        held = target.get(column.name)
+        old = column.name if column.name in target else folded.get(column.name.lower(), column.name)
+        held = target.get(old)
+        if held is not None and old != column.name:
+            renamed[old] = column.name
         if held is None:
             added[column.name] = wanted
         elif held != dialect.catalog_type(column.type):
@@ -56,8 +68,8 @@ def drift_of(dialect: WarehouseDialect, table: Table, target: Mapping[str, str])
                     f"load it anew in the new type: etl sync {table.target} --full",
                 )
             widened[column.name] = wanted
-    names = {column.name for column in table.columns}
-    return Drift(added, widened, tuple(name for name in target if name not in names))
+    gone = tuple(name for name in target if name not in names and name not in renamed)
+    return Drift(added, renamed, widened, gone)
 
 
 def _widens(held: str, wanted: LogicalType) -> bool:
