@@ -19,7 +19,7 @@ from etl.sources.base import Reach, Snapshot, Window
 from etl.verify.comparison import Comparer, Comparison
 from etl.verify.differences import Difference
 from etl.verify.drift import Drift, drift_of
-from etl.verify.repair import apply_repair, refuse_mass_deletion
+from etl.verify.repair import apply_repair, refuse_mass_deletion, vanished
 from etl.verify.rowsum import Side, StreamSide, chunks
 from etl.verify.verify import difference_rows, make_check
 from etl.warehouses.base import STAGING, Warehouse
@@ -99,7 +99,7 @@ class _TableSync:
         held = self._warehouse.columns("raw", self._table.target)
         reach = self._context.snapshot.reach(self._table)
         if full or newest is None or not held:
-            source: StreamSide = self._load_all(newest, reach, LoadKind.FULL, allow=full)
+            source: StreamSide = self._load_all(newest, reach, LoadKind.FULL, allow=full or not held)
         else:
             source = self._load_changes(newest, held, reach)
         return self._prove(source, reach)
@@ -108,8 +108,9 @@ class _TableSync:
 
     def _load_changes(self, newest: Load, held: dict[str, str], reach: Reach) -> StreamSide:
         self._refuse_other_source(newest)
-        newest = self._follow_drift(newest, drift_of(self._warehouse.dialect, self._table, held))
+        drift = drift_of(self._warehouse.dialect, self._table, held)
         self._refuse_mass_deletion(self._shrinkage(), self._held_rows())
+        newest = self._follow_drift(newest, drift)
         if self._table.key and self._table.cursor.kind is CursorKind.UPDATED_AT:
             self._merge_window(newest, reach)
         self._step("sum")
@@ -231,7 +232,9 @@ class _TableSync:
         assert newest is not None
         share = comparison.differing / max(comparison.source.rows, comparison.warehouse.rows)
         if share > self._context.config.reload_share:
-            return self._load_all(newest, reach, LoadKind.RELOAD, allow=False)
+            assert comparison.located is not None
+            self._refuse_mass_deletion(vanished(self._table, comparison.located), comparison.warehouse.rows)
+            return self._load_all(newest, reach, LoadKind.RELOAD, allow=True)
         self._step("repair")
         repair = self._context.comparer.plan_repair(self._table, comparison, source)
         self._refuse_mass_deletion(repair.deletes, comparison.warehouse.rows)

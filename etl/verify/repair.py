@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from etl.dialects.base import WORDS
 from etl.errors import StoppedTableError
@@ -37,6 +38,17 @@ def plan_repair(scratch: Scratch, table: Table, located: Located, source: Side) 
         keys = located.rows.select(WORDS)
         rows = _rows_hashed(scratch, table, keys, source)
     return Repair(keys, rows, max(keys.num_rows - rows.num_rows, 0))
+
+
+def vanished(table: Table, located: Located) -> int:
+    """How many located rows the warehouse alone has: by key, or for a table without one by their number."""
+    surplus = located.rows["etl_surplus"]
+    if not table.key:
+        return max(-int(sum(surplus.to_pylist())), 0)
+    sides = (pc.greater(surplus, 0), pc.less(surplus, 0))
+    ours, theirs = (located_keys(table, Located(located.rows.filter(side), 0)) for side in sides)
+    rows: int = theirs.join(ours, list(table.key), join_type="left anti").num_rows
+    return rows
 
 
 def refuse_mass_deletion(table: Table, deletes: int, rows: int, max_share: float) -> None:
