@@ -195,9 +195,11 @@ def difference_rows(check_id: str, differences: Iterable[Difference]) -> list[Di
 
 
 def _moved_after(cursor: str | None, seen: str | None) -> bool:
-    """Whether a source row's cursor is past the highest one seen; what cannot be read as an instant is not."""
+    """Whether a source row's cursor is past the highest one seen; what is neither number nor instant is not."""
     if cursor is None or seen is None:
         return False
+    with suppress(ValueError):
+        return int(cursor) > int(seen)
     with suppress(ValueError, TypeError):
         return datetime.fromisoformat(cursor) > datetime.fromisoformat(seen)
     return False
