@@ -20,6 +20,9 @@ from etl.verify.vectors import Vector, vectors_of
 from schemas.table import Table
 from schemas.types import Kind, LogicalType, decimal
 
+MAX_DIGITS = 38
+"""DuckDB, by which streamed rows are summed, has no wider decimals."""
+
 
 class EngineProof:
     """What one connected engine has proven, kept for the session."""
@@ -55,8 +58,15 @@ class ReaderProof:
     def require(self, table: Table) -> None:
         """Read the vectors of the table's types through the reader that its rows come through.
 
-        Raises ``SourceError`` naming the type and the value if one arrives changed.
+        Raises ``SourceError`` naming the type and the value if one arrives changed, or the column if
+        its type is one that no streamed row can have.
         """
+        for column in table.columns:
+            if column.type.kind is Kind.DECIMAL and (column.type.precision or 0) > MAX_DIGITS:
+                raise SourceError(
+                    f"table {table.name}, column {column.name}: {column.type} has more than {MAX_DIGITS} digits",
+                    "exclude the table in etl.toml, or read the column as string",
+                )
         for family in _families(table):
             if family not in self._proven:
                 for type_, vectors in _by_type(_exact(vectors_of(family))).items():

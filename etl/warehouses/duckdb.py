@@ -19,6 +19,7 @@ from etl.config import Config
 from etl.dialects.base import Statement
 from etl.dialects.duckdb import DuckDbDialect
 from etl.errors import ConfigError, LostRaceError, WarehouseError
+from etl.ranges import Ranges
 from etl.urls import path_of
 from etl.warehouses.base import LOST_RACE, ROOMS, Room, Warehouse
 from schemas.table import Table
@@ -114,9 +115,10 @@ class DuckDbWarehouse(Warehouse):
             rows += batch.num_rows
         return rows
 
-    def read(self, table: Table) -> Iterator[pa.RecordBatch]:
+    def read(self, table: Table, part: Ranges | None = None) -> Iterator[pa.RecordBatch]:
+        where = f" WHERE {part.condition(self.dialect)}" if part else ""
         try:
-            for batch in self._connection.sql(self._select(table)).to_arrow_reader(BATCH_ROWS):
+            for batch in self._connection.sql(self._select(table) + where).to_arrow_reader(BATCH_ROWS):
                 yield batch.cast(table.arrow)
         except duckdb.Error as error:
             raise _translated(error, self.path) from error
@@ -186,6 +188,10 @@ def _translated(error: duckdb.Error, path: Path) -> WarehouseError:
         return LostRaceError(
             "another run loaded this table in the meantime; nothing was written",
             "run the same command again",
+        )
+    if "cannot affect the same target row more than once" in text:
+        return WarehouseError(
+            "two rows of the source have the same key", "name a unique key for the table in etl.toml, or none: key = []"
         )
     if "No space left" in text:
         return WarehouseError(f"the disk that holds {path} is full", "make room, then run the same command again")
