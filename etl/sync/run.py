@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from etl.config import Config
-from etl.errors import RunError
+from etl.errors import RunError, WarehouseError
 from etl.ledger import Ledger, Run, new_id
 from etl.scratch import Scratch
 from etl.sources.base import Source
@@ -62,6 +63,8 @@ def sync(
                     yield synced
                 except RunError as error:
                     failures += 1
+                    with suppress(WarehouseError):
+                        _drop_leftovers(warehouse, table.target)
                     log.error("%s: failed", table.target)
                     yield Failed(table.target, error)
             ledger.write(Run(run_id, "sync", exit_code=3 if failures else 0))
@@ -76,9 +79,9 @@ def _tell_vanished(ledger: Ledger, known: Sequence[Table], config: Config) -> No
         log.warning("%s is gone from the source; its copy stays as it was", name)
 
 
-def _drop_leftovers(warehouse: Warehouse) -> None:
-    """Staging tables of a run that was killed: whoever holds the lease may drop them."""
+def _drop_leftovers(warehouse: Warehouse, target: str = "") -> None:
+    """Staging tables of a run that was killed or has failed: whoever holds the lease may drop them."""
     for name in warehouse.tables("raw"):
-        if name.startswith(STAGING):
-            log.info("dropping %s, left over from a run that was ended", name)
+        if name.startswith(f"{STAGING}{target}"):
+            log.info("dropping %s, left over from a run that did not end", name)
             warehouse.drop(name)
