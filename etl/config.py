@@ -102,7 +102,9 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
     given = {**dotenv_values(".env"), **(os.environ if environment is None else environment)}
     for section, field, variable in _variables():
         if given.get(variable) is not None:
-            values.setdefault(section, {})[field] = given[variable]
+            held = values.setdefault(section, {})
+            if isinstance(held, dict):  # what else it may be, the model refuses
+                held[field] = given[variable]
     try:
         return Config.model_validate(values)
     except ValidationError as error:

@@ -13,7 +13,7 @@ def path_of(url: str) -> Path:
     parts = urlsplit(url)
     path = unquote(parts.path).removeprefix("/")
     if not path or parts.netloc:
-        raise ConfigError(f"{url} names no file", f"write it as {parts.scheme}:///path/to/file")
+        raise ConfigError(f"{without_password(url)} names no file", f"write it as {parts.scheme}:///path/to/file")
     return Path(path)
 
 
