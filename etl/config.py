@@ -10,7 +10,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -47,12 +47,14 @@ class SyncConfig(_Section):
 
     ``repair`` brings what the proof finds different; a table stops when more than
     ``max_delete_share`` of its rows would be deleted, and is loaded anew when more than
-    ``reload_share`` of them differ.
+    ``reload_share`` of them differ. A table proven by partitions passes the gate only while none
+    has gone unproven for more than ``max_unchecked_days``.
     """
 
     repair: bool = True
     max_delete_share: Share = 0.3
     reload_share: Share = 0.1
+    max_unchecked_days: Annotated[float, Field(ge=0)] = 7
 
 
 class PublishConfig(_Section):
@@ -65,12 +67,19 @@ class TableConfig(_Section):
     """What is to be different for one table from what reflection found.
 
     ``cursor`` is a column's name or ``full``; ``columns`` gives logical types by column name.
+    ``verify`` is what each sync proves: the whole table, the partitions it touched, or those and one
+    ``rotate``-th of the rest in turn. ``partition`` divides the table, by months if it is a date, by
+    runs of ``partition_size`` if it is an integer.
     """
 
     exclude: bool = False
     key: tuple[str, ...] | None = None
     cursor: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
+    verify: Literal["full", "touched", "rotate"] = "full"
+    partition: str | None = None
+    partition_size: Annotated[int, Field(ge=1)] = 1_000_000
+    rotate: Annotated[int, Field(ge=1)] = 10
 
     @field_validator("columns")
     @classmethod

@@ -21,6 +21,9 @@ from schemas import types
 from schemas.table import Column, Table
 from schemas.types import LogicalType
 
+FULL_SCOPE = "full"
+"""The scope of a check that compared the whole table."""
+
 DIFFERENCES_KEPT = 1_000
 """How many differences of one check are written down; the check itself counts them all."""
 
@@ -86,6 +89,8 @@ class Check:
 
     ``equal`` holds when no difference was left; ``pending`` rows are those the next sync brings.
     ``found`` is what differed before a repair, ``missing``, ``extra`` and ``changed`` what remained.
+    ``scope`` is ``full`` or the part compared, to which the rows and hashes then belong; ``oldest_at``
+    is when the partition that has waited longest was proven, None if one never was or there are none.
     """
 
     table_name: str
@@ -107,6 +112,8 @@ class Check:
     rows_fetched: int
     seconds: float
     moving: bool
+    scope: str
+    oldest_at: datetime | None
     snapshot_at: datetime
     at: datetime = field(default_factory=_now)
 
@@ -129,10 +136,26 @@ class DifferenceRow:
     warehouse_value: str | None
 
 
-Record = Run | Load | Check | DifferenceRow
+@dataclass(frozen=True, slots=True)
+class PartitionCheck:
+    """A partition that an equal check has covered."""
+
+    table_name: str
+    partition: str
+    check_id: str
+    at: datetime = field(default_factory=_now)
+
+
+Record = Run | Load | Check | DifferenceRow | PartitionCheck
 R = TypeVar("R", Run, Load, Check)
 
-_TABLES: dict[type[Record], str] = {Run: "runs", Load: "loads", Check: "checks", DifferenceRow: "differences"}
+_TABLES: dict[type[Record], str] = {
+    Run: "runs",
+    Load: "loads",
+    Check: "checks",
+    DifferenceRow: "differences",
+    PartitionCheck: "partitions",
+}
 _TYPES: dict[str, LogicalType] = {
     "str": types.STRING,
     "str | None": types.STRING,
@@ -141,6 +164,7 @@ _TYPES: dict[str, LogicalType] = {
     "bool": types.BOOL,
     "float": types.FLOAT,
     "datetime": types.TIMESTAMP,
+    "datetime | None": types.TIMESTAMP,
 }
 
 
@@ -183,6 +207,15 @@ class Ledger:
     def last_equal_check(self, table: str) -> Check | None:
         """The newest check at which the table was equal, if there is one."""
         return next(iter(self._newest(Check, "check_id", table, equal_only=True)), None)
+
+    def partition_checks(self, table: str) -> dict[str, datetime]:
+        """When each partition of a table was last proven."""
+        name = self._warehouse.dialect.string(table)
+        rows = self._warehouse.query(
+            f"SELECT {self._name('partition')} AS label, MAX({self._name('at')}) AS proven_at "
+            f"FROM {self._warehouse.relation('etl', 'partitions')} WHERE table_name = {name} GROUP BY 1"
+        )
+        return dict(zip(rows["label"].to_pylist(), rows["proven_at"].to_pylist(), strict=True))
 
     def runs(self, limit: int) -> list[Run]:
         """The newest entries of the run log."""

@@ -76,7 +76,7 @@ class Session:
     def build_marts(self, names: Sequence[str] = ()) -> list[MartResult]:
         """Build the named marts of the configured world with what they need, or all; raises ``GateShutError``."""
         queries = chosen(load(self.config.publish.world), names)
-        gate = Gate(self.ledger, raw_tables(queries.values()))
+        gate = Gate(self.ledger, raw_tables(queries.values()), self.config.sync.max_unchecked_days)
         gate()
         run_id = new_id()
         self.ledger.write(Run(run_id, "marts"))

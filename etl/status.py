@@ -24,6 +24,8 @@ class TableStatus:
     differences: int
     checked_at: datetime | None
     hash: str | None
+    scope: str | None
+    oldest_at: datetime | None
     gate: str
 
     def as_json(self) -> dict[str, Any]:
@@ -31,7 +33,7 @@ class TableStatus:
         return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in asdict(self).items()}
 
 
-def status(ledger: Ledger) -> list[TableStatus]:
+def status(ledger: Ledger, max_unchecked_days: float) -> list[TableStatus]:
     """The status of every table that was ever loaded, by name."""
     checks = ledger.newest_checks()
     found = []
@@ -49,7 +51,9 @@ def status(ledger: Ledger) -> list[TableStatus]:
                 differences=check.differences if check else 0,
                 checked_at=check.at if check else None,
                 hash=check.warehouse_hash if check else None,
-                gate=reason_shut(load, check),
+                scope=check.scope if check else None,
+                oldest_at=check.oldest_at if check else None,
+                gate=reason_shut(load, check, max_unchecked_days),
             )
         )
     return found

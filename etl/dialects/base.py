@@ -63,9 +63,23 @@ class Dialect(ABC):
     def literal(self, value: Any, type_: LogicalType) -> str:
         """``value`` (str for decimals, dates, times and UUIDs) as a constant of the engine's own type."""
 
+    def has(self, value: Any) -> bool:  # noqa: ARG002
+        """Whether the engine can hold such a value; the proof of an engine leaves the others out."""
+        return True
+
 
 class RowsumDialect(Dialect):
-    """A dialect whose engine can compute rowsums itself, once it has proven the texts below."""
+    """A dialect whose engine can compute rowsums itself, once it has proven the texts below.
+
+    ``x`` is always an expression of the engine's own type for the logical type at hand, and a text is
+    NULL where ``x`` is. No text but a string's holds a comma, a tilde or a colon.
+    """
+
+    row_count: ClassVar[str] = "COUNT(*)"
+    """The number of rows as a 64-bit integer."""
+
+    fence: ClassVar[str] = ""
+    """Ends a subquery whose columns are to be computed once, not once for each use of them."""
 
     @abstractmethod
     def bool_text(self, x: str) -> str:
@@ -77,11 +91,17 @@ class RowsumDialect(Dialect):
 
     @abstractmethod
     def decimal_text(self, x: str, scale: int) -> str:
-        """Exactly ``scale`` digits after the point; more only where the value has more. ``-0.50``."""
+        """Exactly ``scale`` digits after the point; more only where the value has more, without trailing zeros.
+
+        A leading zero is kept and zero has no sign: ``-0.50``, ``0.00``; with a scale of 0, ``17``.
+        """
 
     @abstractmethod
     def float_text(self, x: str) -> str:
-        """The IEEE-754 double's 16 hex digits, upper case, big-endian; any NaN is 7FF8000000000000."""
+        """The IEEE-754 double's 16 hex digits, upper case, big-endian; any NaN is 7FF8000000000000.
+
+        Zeros of either sign differ, and single precision is widened first.
+        """
 
     @abstractmethod
     def date_text(self, x: str) -> str:
@@ -89,7 +109,7 @@ class RowsumDialect(Dialect):
 
     @abstractmethod
     def datetime_text(self, x: str) -> str:
-        """Microseconds since 1970-01-01 00:00:00, floored."""
+        """Microseconds since 1970-01-01 00:00:00, floored: the last one before it is ``-1``."""
 
     @abstractmethod
     def timestamp_text(self, x: str) -> str:
@@ -117,7 +137,7 @@ class RowsumDialect(Dialect):
 
     @abstractmethod
     def byte_length(self, x: str) -> str:
-        """The number of UTF-8 bytes of a string or of bytes, as text."""
+        """The number of bytes of ``x``, which ``string_text`` gave, as text."""
 
     @abstractmethod
     def large_text(self, x: str, kind: Kind) -> str:
@@ -125,7 +145,11 @@ class RowsumDialect(Dialect):
 
     @abstractmethod
     def concat(self, *parts: str) -> str:
-        """The parts joined; NULL if any part is."""
+        """The parts, texts all, joined; NULL if any part is."""
+
+    def present(self, text: str, otherwise: str) -> str:
+        """``text``, or ``otherwise`` where it is NULL."""
+        return f"COALESCE({text}, {otherwise})"
 
     @abstractmethod
     def hashed(self, text: str) -> str:
@@ -135,6 +159,10 @@ class RowsumDialect(Dialect):
     def words(self, h: str) -> tuple[str, str, str, str]:
         """s1 to s4 of a hash column ``h``, each as a 64-bit integer in [0, 2**32)."""
 
+    def word_sum(self, word: str) -> str:
+        """An exact SUM of words, of which up to 2**31 fit into 64 bits."""
+        return f"SUM({word})"
+
     @abstractmethod
     def wide_sum(self, x: str) -> str:
         """An exact SUM of 64-bit integers that does not overflow, as an exact number."""
@@ -143,9 +171,23 @@ class RowsumDialect(Dialect):
     def bucket(self, s1: str) -> str:
         """The lowest 16 bits of ``s1``."""
 
+    def temporary(self, name: str) -> str:
+        """How a session-local table called ``name``, a plain identifier, is spelled wherever it is used."""
+        return name
+
     @abstractmethod
     def create_temporary(self, name: str, query: str) -> str:
-        """A session-local table from a query, replacing one of the same name."""
+        """One statement that makes a session-local table from a query; ``name`` as ``temporary`` spells it.
+
+        The name is new to the session, except on DuckDB, where a table of that name is replaced.
+        """
+
+    def loss(self, x: str, type_: LogicalType) -> str:  # noqa: ARG002
+        """A predicate that is true of the values whose text leaves something out; empty if none can.
+
+        What it counts is a declared loss: digits past the microsecond, an offset from UTC.
+        """
+        return ""
 
     def text(self, x: str, type_: LogicalType) -> str:
         """The canonical text of ``x``; NULL for NULL."""
@@ -173,22 +215,31 @@ class RowsumDialect(Dialect):
         text = self.text(x, type_)
         if type_.kind in (Kind.STRING, Kind.JSON) and not type_.large:
             text = self.concat(self.byte_length(text), self.string(":"), text)
-        return f"COALESCE({self.concat(text, self.string(','))}, {self.string('~,')})"
+        return self.present(self.concat(text, self.string(",")), self.string("~,"))
 
     def row_text(self, columns: Sequence[Column]) -> str:
         """The whole row's text over quoted column names."""
         cells = [self.cell(self.quote(column.name), column.type) for column in columns]
-        return self.concat(self.string(SALT), *cells)
+        return self.concat(self.salt(), *cells)
+
+    def salt(self) -> str:
+        """``SALT``, the row's first part, of whatever type the whole row's text must have."""
+        return self.string(SALT)
 
     def hashes(self, columns: Sequence[Column], key: Sequence[str], relation: str) -> str:
-        """A query of each row's key columns and its words, named ``WORDS``."""
+        """A query of each row's key columns and its words, named ``WORDS``.
+
+        ``relation`` is a table's name or a query in parentheses. It gets an alias no column has: in
+        GoogleSQL a table's name hides the column of the same name
+        (https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#range_variables).
+        """
         keys = "".join(f"{self.quote(name)}, " for name in key)
         words = ", ".join(f"{word} AS {name}" for word, name in zip(self.words("etl_h"), WORDS, strict=True))
-        return f"SELECT {keys}{words} FROM ({self._hashed_rows(columns, key, relation)}) AS hashed"
+        return f"SELECT {keys}{words} FROM ({self._hashed_rows(columns, key, relation)}) AS etl_hashed"
 
     def _hashed_rows(self, columns: Sequence[Column], key: Sequence[str], relation: str) -> str:
         keys = "".join(f"{self.quote(name)}, " for name in key)
-        return f"SELECT {keys}{self.hashed(self.row_text(columns))} AS etl_h FROM {relation}"
+        return f"SELECT {keys}{self.hashed(self.row_text(columns))} AS etl_h FROM {relation} AS etl_rows{self.fence}"
 
     def bucket_sums(self, columns: Sequence[Column], key: Sequence[Column], relation: str) -> str:
         """A query of one row a bucket: ``bucket, n``, ``WORDS`` summed, and ``k1 …``, a sum per integer key column.
@@ -196,11 +247,12 @@ class RowsumDialect(Dialect):
         ``key`` holds the key columns if all of them are integers, and is empty otherwise.
         """
         names = [column.name for column in key]
-        sums = [f"SUM({word}) AS {word}" for word in WORDS]
+        bucket = self.bucket(WORDS[0])
+        sums = [f"{self.word_sum(word)} AS {word}" for word in WORDS]
         sums += [f"{self.wide_sum(self.quote(name))} AS k{i}" for i, name in enumerate(names, 1)]
         return (
-            f"SELECT {self.bucket(WORDS[0])} AS bucket, COUNT(*) AS n, {', '.join(sums)} "
-            f"FROM ({self.hashes(columns, names, relation)}) AS summed GROUP BY 1"
+            f"SELECT {bucket} AS bucket, {self.row_count} AS n, {', '.join(sums)} "
+            f"FROM ({self.hashes(columns, names, relation)}) AS etl_summed GROUP BY {bucket}"
         )
 
 
@@ -214,6 +266,10 @@ class WarehouseDialect(RowsumDialect):
     @abstractmethod
     def rename(self, relation: str, name: str) -> str:
         """Give the table another unquoted name in the same namespace."""
+
+    @abstractmethod
+    def partition_start(self, x: str, kind: Kind, size: int) -> str:
+        """The lowest value of the partition that ``x`` lies in: a month's first day, or a multiple of ``size``."""
 
     @abstractmethod
     def catalog_type(self, type_: LogicalType) -> str:
@@ -245,14 +301,14 @@ class WarehouseDialect(RowsumDialect):
 
     def delete_matching(self, target: str, keys: str, key: Sequence[str]) -> str:
         """Delete every row of the target whose key is in table ``keys``."""
-        matched = " AND ".join(f"{target}.{self.quote(name)} = k.{self.quote(name)}" for name in key)
-        return f"DELETE FROM {target} WHERE EXISTS (SELECT 1 FROM {keys} AS k WHERE {matched})"
+        matched = " AND ".join(f"etl_t.{self.quote(name)} = etl_k.{self.quote(name)}" for name in key)
+        return f"DELETE FROM {target} AS etl_t WHERE EXISTS (SELECT 1 FROM {keys} AS etl_k WHERE {matched})"
 
     def delete_hashed(self, target: str, hashes: str, columns: Sequence[Column]) -> str:
         """Delete every row of the target whose words are in table ``hashes``; for tables without a key."""
         words = self.words(self.hashed(self.row_text(columns)))
-        matched = " AND ".join(f"{word} = k.{name}" for word, name in zip(words, WORDS, strict=True))
-        return f"DELETE FROM {target} WHERE EXISTS (SELECT 1 FROM {hashes} AS k WHERE {matched})"
+        matched = " AND ".join(f"{word} = etl_k.{name}" for word, name in zip(words, WORDS, strict=True))
+        return f"DELETE FROM {target} AS etl_t WHERE EXISTS (SELECT 1 FROM {hashes} AS etl_k WHERE {matched})"
 
     def insert_from(self, target: str, staging: str, columns: Sequence[str]) -> str:
         """Insert all staged rows."""

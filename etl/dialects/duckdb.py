@@ -104,6 +104,9 @@ class DuckDbDialect(WarehouseDialect):
     def catalog_type(self, type_: LogicalType) -> str:
         return "TIMESTAMP WITH TIME ZONE" if type_.kind is Kind.TIMESTAMP else self.ddl(type_)
 
+    def partition_start(self, x: str, kind: Kind, size: int) -> str:
+        return f"{x} - (({x} % {size}) + {size}) % {size}" if kind is Kind.INT else f"date_trunc('month', {x})::DATE"
+
     def assertion(self, condition: str, message: str) -> str:
         return f"SELECT CASE WHEN ({condition}) THEN 0 ELSE error({self.string(message)}) END"
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.table import Table
+from etl.ranges import Ranges, Value
+from schemas.table import Column, Table
 from schemas.types import LogicalType
 
 
@@ -49,16 +50,20 @@ class Snapshot(ABC):
         """Every table and view a user made, with key, cursor and references."""
 
     @abstractmethod
-    def count(self, table: Table) -> int:
-        """``COUNT(*)`` by the server itself."""
+    def count(self, table: Table, part: Ranges | None = None) -> int:
+        """``COUNT(*)`` of the table or of a part of it, by the server itself."""
+
+    @abstractmethod
+    def extent(self, table: Table, column: Column) -> tuple[Value | None, Value | None]:
+        """The lowest and highest value of an int, date or datetime column; None for no value at all."""
 
     @abstractmethod
     def reach(self, table: Table) -> Reach:
         """How far the table's cursor goes."""
 
     @abstractmethod
-    def read(self, table: Table, window: Window | None = None) -> Iterator[pa.RecordBatch]:
-        """The table's rows, or those of a window, as batches with schema ``table.arrow``.
+    def read(self, table: Table, part: Window | Ranges | None = None) -> Iterator[pa.RecordBatch]:
+        """The table's rows, or those of a part of it, as batches with schema ``table.arrow``.
 
         Raises ``SourceError`` naming the column where a value does not fit its declared type.
         """

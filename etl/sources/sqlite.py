@@ -13,7 +13,7 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from adbc_driver_sqlite import dbapi
 from etl.config import Config
 from etl.dialects.sqlite import SqliteDialect, declared_type
 from etl.errors import SourceError
+from etl.ranges import Ranges, Value
 from etl.sources.base import Reach, Snapshot, Source, Window
 from etl.sources.exact import convert, unfit
 from etl.urls import path_of
@@ -110,8 +111,14 @@ class SqliteSnapshot(Snapshot):
         found = (self._table_or_none(row["name"]) for row in names)
         return tuple(table for table in found if table)
 
-    def count(self, table: Table) -> int:
-        return int(_scalar(self._connection, f"SELECT COUNT(*) FROM {_D.quote(table.name)}"))
+    def count(self, table: Table, part: Ranges | None = None) -> int:
+        where = f" WHERE {part.condition(_D)}" if part else ""
+        return int(_scalar(self._connection, f"SELECT COUNT(*) FROM {_D.quote(table.name)}{where}"))
+
+    def extent(self, table: Table, column: Column) -> tuple[Value | None, Value | None]:
+        name = _D.quote(column.name)
+        found = self._rows(f"SELECT MIN({name}) AS low, MAX({name}) AS high FROM {_D.quote(table.name)}")[0]
+        return _value(found["low"], table, column), _value(found["high"], table, column)
 
     def reach(self, table: Table) -> Reach:
         if table.cursor.kind is not CursorKind.UPDATED_AT:
@@ -125,11 +132,13 @@ class SqliteSnapshot(Snapshot):
         fence = _scalar(self._connection, f"SELECT MAX({column}) FROM {relation} WHERE {column} <= ?", [now])
         return Reach(fence, str(seen))
 
-    def read(self, table: Table, window: Window | None = None) -> Iterator[pa.RecordBatch]:
-        if window is None:
+    def read(self, table: Table, part: Window | Ranges | None = None) -> Iterator[pa.RecordBatch]:
+        if part is None:
             return self._batches(table, _relation(table))
-        column = f"t.{_D.quote(window.column)}"
-        return self._batches(table, f"{_relation(table)} WHERE {column} >= ? OR {column} IS NULL", [window.low])
+        if isinstance(part, Ranges):
+            return self._batches(table, f"{_relation(table)} WHERE {part.condition(_D)}")
+        column = f"t.{_D.quote(part.column)}"
+        return self._batches(table, f"{_relation(table)} WHERE {column} >= ? OR {column} IS NULL", [part.low])
 
     def read_keys(self, table: Table, keys: pa.Table) -> Iterator[pa.RecordBatch]:
         if not all(column.type.kind in (Kind.INT, Kind.STRING) for column in table.key_columns):
@@ -220,6 +229,16 @@ class SqliteSnapshot(Snapshot):
                     skip = 0
             except (OSError, pa.ArrowInvalid, adbc_driver_manager.Error) as error:
                 raise _read_error(table, error) from error
+
+
+def _value(stored: Any, table: Table, column: Column) -> Value | None:
+    """A stored extreme as a value; of an instant, only its day is needed."""
+    if stored is None or (isinstance(stored, int) and column.type.kind is Kind.INT):
+        return stored
+    try:
+        return date.fromisoformat(str(stored)[:10])
+    except ValueError as error:
+        raise unfit(table.name, column, f"the extreme value {stored!r} is not {column.type}") from error
 
 
 def _relation(table: Table) -> str:

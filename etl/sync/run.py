@@ -13,6 +13,7 @@ from etl.ledger import Ledger, Run, new_id
 from etl.scratch import Scratch
 from etl.sources.base import Source
 from etl.sync.plan import chosen, configured
+from etl.sync.scope import Scoper
 from etl.sync.table import Context, Progress, Synced, sync_table
 from etl.verify.comparison import Comparer
 from etl.warehouses.base import STAGING, Warehouse
@@ -54,7 +55,10 @@ def sync(
             _drop_leftovers(warehouse)
             _tell_vanished(ledger, known, config)
             comparer = Comparer(snapshot, warehouse, scratch)
-            context = Context(snapshot, source.identity, warehouse, ledger, comparer, config.sync, run_id, progress)
+            scoper = Scoper(snapshot, warehouse, ledger, config.tables)
+            context = Context(
+                snapshot, source.identity, warehouse, ledger, comparer, scoper, config.sync, run_id, progress
+            )
             failures = 0
             for table in selected:
                 try:

@@ -13,12 +13,15 @@ import pyarrow as pa
 from etl.config import SyncConfig
 from etl.dialects.base import Statement
 from etl.errors import StoppedTableError
-from etl.ledger import Check, Ledger, Load, LoadKind, columns_json, next_load
+from etl.ledger import FULL_SCOPE, Check, Ledger, Load, LoadKind, columns_json, next_load
+from etl.ranges import Ranges
 from etl.readahead import readahead
 from etl.sources.base import Reach, Snapshot, Window
+from etl.sync.scope import Scoper
 from etl.verify.comparison import Comparer, Comparison
 from etl.verify.differences import Difference
 from etl.verify.drift import Drift, drift_of
+from etl.verify.partitions import Scope
 from etl.verify.repair import apply_repair, refuse_mass_deletion, vanished
 from etl.verify.rowsum import Side, StreamSide, chunks
 from etl.verify.verify import difference_rows, make_check
@@ -68,6 +71,7 @@ class Context:
     warehouse: Warehouse
     ledger: Ledger
     comparer: Comparer
+    scoper: Scoper
     config: SyncConfig
     run_id: str
     progress: Progress
@@ -93,6 +97,8 @@ class _TableSync:
         self._extracted = self._repaired = 0
         self._kind: LoadKind | None = None
         self._drift = ""
+        self._touched: set[str] = set()
+        self._scope: Scope | None = None
 
     def run(self, *, full: bool) -> Synced:
         newest = self._ledger.newest_load(self._table.target)
@@ -114,7 +120,12 @@ class _TableSync:
         if self._table.key and self._table.cursor.kind is CursorKind.UPDATED_AT:
             self._merge_window(newest, reach)
         self._step("sum")
-        return self._context.comparer.source(self._table)
+        self._scope = self._context.scoper.scope(self._table, self._touched)
+        return self._context.comparer.source(self._table, self._part)
+
+    @property
+    def _part(self) -> Ranges | None:
+        return self._scope.partitions if self._scope else None
 
     def _merge_window(self, newest: Load, reach: Reach) -> None:
         """Extract what is at or past the watermark, and merge it; nothing is written if that is nothing."""
@@ -127,6 +138,7 @@ class _TableSync:
         if self._extracted:
             self._step("merge")
             self._kind = LoadKind.INCREMENTAL
+            self._touched = self._context.scoper.touched(self._table, staging)
             load = self._next(newest, reach, LoadKind.INCREMENTAL, self._extracted)
             names = [column.name for column in self._table.columns]
             staged = self._warehouse.relation("raw", staging)
@@ -143,6 +155,7 @@ class _TableSync:
         """Every row into a new table that takes the target's place; the rows are summed as they pass."""
         if newest and not allow:
             self._refuse_mass_deletion(self._shrinkage(), self._held_rows())
+        self._scope = None
         source = self._context.comparer.unsummed_source(self._table)
         staging = f"{STAGING}{self._table.target}"
         self._create(staging)
@@ -218,19 +231,33 @@ class _TableSync:
         found = 0
         for round_ in range(ROUNDS + 1):
             self._step("compare")
-            warehouse = self._context.comparer.warehouse(self._table)
-            comparison = self._context.comparer.compare(self._table, source, warehouse)
+            warehouse = self._context.comparer.warehouse(self._table, self._part)
+            comparison = self._context.comparer.compare(self._table, source, warehouse, self._part)
             found = found or comparison.differing
-            if comparison.equal or not self._context.config.repair or round_ == ROUNDS:
+            done = round_ == ROUNDS or not self._context.config.repair
+            if comparison.equal and self._counts_differ() and not done:
+                source = self._widen()
+            elif comparison.equal or done:
                 return self._conclude(comparison, source, warehouse, found)
-            source = self._bring(comparison, source, reach)
+            else:
+                source = self._bring(comparison, source, reach)
         raise AssertionError("the last round returns")
+
+    def _counts_differ(self) -> bool:
+        """Whether rows are missing or too many outside of the part that was compared."""
+        return self._scope is not None and self._held_rows() != self._context.snapshot.count(self._table)
+
+    def _widen(self) -> StreamSide:
+        log.info("%s: the numbers of rows differ beyond %s; comparing the whole", self._table.target, self._scope)
+        self._scope = None
+        return self._context.comparer.source(self._table)
 
     def _bring(self, comparison: Comparison, source: StreamSide, reach: Reach) -> StreamSide:
         """Bring what differs: the located rows, or everything if those are too many."""
         newest = self._ledger.newest_load(self._table.target)
         assert newest is not None
-        share = comparison.differing / max(comparison.source.rows, comparison.warehouse.rows)
+        rows = self._held_rows() if self._scope else 0
+        share = comparison.differing / max(comparison.source.rows, comparison.warehouse.rows, rows)
         if share > self._context.config.reload_share:
             assert comparison.located is not None
             self._refuse_mass_deletion(vanished(self._table, comparison.located), comparison.warehouse.rows)
@@ -263,8 +290,11 @@ class _TableSync:
             found=found,
             seconds=seconds,
             snapshot_at=self._context.snapshot.instant,
+            scope=str(self._scope) if self._scope else FULL_SCOPE,
         )
-        self._ledger.write(check, *difference_rows(check.check_id, differences))
+        proven = self._context.scoper.proven(self._table, self._scope, check)
+        check = replace(check, oldest_at=self._context.scoper.oldest(self._table, proven))
+        self._ledger.write(check, *proven, *difference_rows(check.check_id, differences))
         named = tuple(differences)
         return Synced(
             self._table.target, self._kind, self._extracted, self._repaired, check, named, self._drift, seconds

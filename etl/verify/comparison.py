@@ -9,6 +9,7 @@ from functools import partial
 import pyarrow as pa
 
 from etl.errors import ConfigError, SourceError
+from etl.ranges import Ranges
 from etl.scratch import Scratch
 from etl.sources.base import Snapshot
 from etl.verify.differences import Difference, describe
@@ -53,21 +54,21 @@ class Comparer:
         self._engine_proof = EngineProof(warehouse, warehouse.dialect)
         self._reader_proof = ReaderProof(snapshot, scratch)
 
-    def unsummed_source(self, table: Table) -> StreamSide:
+    def unsummed_source(self, table: Table, part: Ranges | None = None) -> StreamSide:
         """The source's side, to which the caller adds the rows as they pass by on a full load."""
         self._reader_proof.require(table)
-        read, read_keys = partial(self._snapshot.read, table), partial(self._snapshot.read_keys, table)
+        read, read_keys = partial(self._snapshot.read, table, part), partial(self._snapshot.read_keys, table)
         side = StreamSide(self._scratch, table, read, read_keys)
         self._sides.append(side)
         return side
 
-    def source(self, table: Table) -> StreamSide:
-        """The source's side, summed from the snapshot."""
-        return self.unsummed_source(table).add_all()
+    def source(self, table: Table, part: Ranges | None = None) -> StreamSide:
+        """The source's side, or a part of it, summed from the snapshot."""
+        return self.unsummed_source(table, part).add_all()
 
-    def warehouse(self, table: Table) -> Side:
-        """The warehouse's side, summed now."""
-        side = self._streamed(table) if self._streams(table) else self._pushed_down(table)
+    def warehouse(self, table: Table, part: Ranges | None = None) -> Side:
+        """The warehouse's side, or a part of it, summed now."""
+        side = self._streamed(table, part) if self._streams(table) else self._pushed_down(table, part)
         self._sides.append(side)
         return side
 
@@ -76,13 +77,13 @@ class Comparer:
         while self._sides:
             self._sides.pop().close()
 
-    def compare(self, table: Table, source: Side, warehouse: Side) -> Comparison:
+    def compare(self, table: Table, source: Side, warehouse: Side, part: Ranges | None = None) -> Comparison:
         """Compare the totals, and locate what differs.
 
         Raises ``SourceError`` if the reader did not deliver as many rows as the server counts.
         """
         ours, theirs = source.totals(), warehouse.totals()
-        counted = self._snapshot.count(table)
+        counted = self._snapshot.count(table, part)
         if counted != ours.rows:
             raise SourceError(
                 f"table {table.name}: the source counts {counted} rows but its reader delivered {ours.rows}",
@@ -102,17 +103,17 @@ class Comparer:
             return []
         return describe(self._scratch, table, comparison.located, source, warehouse)
 
-    def _pushed_down(self, table: Table) -> Side:
+    def _pushed_down(self, table: Table, part: Ranges | None) -> Side:
         relation = self._warehouse.relation("raw", table.target)
         read_keys = partial(self._warehouse.read_keys, table)
-        return PushdownSide(self._warehouse, self._warehouse.dialect, relation, table, read_keys)
+        return PushdownSide(self._warehouse, self._warehouse.dialect, relation, table, read_keys, part)
 
-    def _streamed(self, table: Table) -> Side:
+    def _streamed(self, table: Table, part: Ranges | None) -> Side:
         def read_keys(keys: pa.Table) -> list[pa.RecordBatch]:
             batches: list[pa.RecordBatch] = self._warehouse.read_keys(table, keys).to_batches()
             return batches
 
-        return StreamSide(self._scratch, table, partial(self._warehouse.read, table), read_keys).add_all()
+        return StreamSide(self._scratch, table, partial(self._warehouse.read, table, part), read_keys).add_all()
 
     def _streams(self, table: Table) -> bool:
         failed = self._engine_proof.failures(table)

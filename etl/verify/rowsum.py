@@ -18,6 +18,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from etl.dialects.base import BUCKETS, WORDS, RowsumDialect
+from etl.ranges import Ranges
 from etl.scratch import Scratch
 from schemas.table import Column, Table
 from schemas.types import Kind
@@ -123,10 +124,13 @@ class PushdownSide(Side):
         relation: str,
         table: Table,
         read_keys: Callable[[pa.Table], pa.Table],
+        part: Ranges | None = None,
     ) -> None:
+        """``part`` restricts what is summed; rows are still fetched by key wherever they lie."""
+        relation = f"{relation} WHERE {part.condition(dialect)}" if part else relation
         self._engine, self._dialect, self._relation, self._table = engine, dialect, relation, table
         self._read_keys = read_keys
-        self._sums = f"etl_rowsum_{next(_names)}"
+        self._sums = dialect.temporary(f"etl_rowsum_{next(_names)}")
         query = dialect.bucket_sums(table.columns, summed_key(table), relation)
         engine.run(dialect.create_temporary(self._sums, query))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from etl.errors import RunError
-from etl.ledger import DIFFERENCES_KEPT, Check, DifferenceRow, Ledger, Load, LoadKind, new_id, next_load
+from etl.ledger import DIFFERENCES_KEPT, FULL_SCOPE, Check, DifferenceRow, Ledger, Load, LoadKind, new_id, next_load
 from etl.sources.base import Snapshot
 from etl.verify.comparison import Comparer, Comparison
 from etl.verify.differences import Difference, DifferenceKind
@@ -153,6 +153,7 @@ def make_check(
     seconds: float,
     snapshot_at: datetime,
     pending: int = 0,
+    scope: str = FULL_SCOPE,
 ) -> Check:
     """The check that a comparison amounts to."""
     kinds = [difference.kind for difference in differences]
@@ -176,6 +177,8 @@ def make_check(
         rows_fetched=comparison.located.fetched if comparison.located else 0,
         seconds=round(seconds, 3),
         moving=False,
+        scope=scope,
+        oldest_at=None,
         snapshot_at=snapshot_at,
     )
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from etl.dialects.base import Statement, WarehouseDialect
+from etl.ranges import Ranges
 from schemas.table import Table
 
 Room = Literal["raw", "marts", "etl"]
@@ -72,8 +73,8 @@ class Warehouse(ABC):
         """Append batches to raw table ``name``, column by column of ``table``; returns the rows."""
 
     @abstractmethod
-    def read(self, table: Table) -> Iterator[pa.RecordBatch]:
-        """All rows of ``table`` in raw, with schema ``table.arrow``."""
+    def read(self, table: Table, part: Ranges | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows of ``table`` in raw, or of a part of it, with schema ``table.arrow``."""
 
     @abstractmethod
     def read_keys(self, table: Table, keys: pa.Table) -> pa.Table:
