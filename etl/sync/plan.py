@@ -45,7 +45,7 @@ def _suggest(name: str, known: Mapping[str, Table]) -> str:
 
 
 def _with_wishes(table: Table, wish: TableConfig) -> Table:
-    for name in (*wish.columns, *(wish.key or ())):
+    for name in (*wish.columns, *(wish.key or ()), *((wish.partition,) if wish.partition else ())):
         _require(table, name)
     columns = tuple(
         replace(column, type=parse(wish.columns[column.name])) if column.name in wish.columns else column

@@ -51,11 +51,13 @@ def sync(
         with source.snapshot() as snapshot:
             known = configured(snapshot.tables(), config.tables)
             selected = chosen(known, tables)
+            scoper = Scoper(snapshot, warehouse, ledger, config.tables)
+            for table in selected:
+                scoper.partitioning(table)  # refuses what cannot divide it
             ledger.write(Run(run_id, "sync"))
             _drop_leftovers(warehouse)
             _tell_vanished(ledger, known, config)
             comparer = Comparer(snapshot, warehouse, scratch)
-            scoper = Scoper(snapshot, warehouse, ledger, config.tables)
             context = Context(
                 snapshot, source.identity, warehouse, ledger, comparer, scoper, config.sync, run_id, progress
             )

@@ -67,7 +67,7 @@ class Scoper:
         if by is None or not check.equal:
             return []
         labels = scope.labels if scope else [one.label for one in self._cover(table, by)]
-        return [PartitionCheck(table.target, label, check.check_id) for label in labels]
+        return [PartitionCheck(table.target, label, check.check_id, check.at) for label in labels]
 
     def oldest(self, table: Table, proven: Iterable[PartitionCheck]) -> datetime | None:
         """When the partition that has waited longest was last proven; None if one never was."""
