@@ -96,6 +96,9 @@ def _families(table: Table) -> list[LogicalType]:
 def _family(type_: LogicalType) -> LogicalType:
     if type_.kind is Kind.DECIMAL:
         return decimal(38, 2)
+    if type_.kind is Kind.JSON and type_.large:
+        # Rendered by the very text of a long string, of which there are vectors.
+        return LogicalType(Kind.STRING, large=True)
     return LogicalType(type_.kind, fixed=type_.fixed, large=type_.large)
 
 
