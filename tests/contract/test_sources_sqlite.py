@@ -35,7 +35,6 @@ UNFIT = [
     ("DATE", "2024-01-01 10:00:00", None, "string"),
     ("TIME", "25:00:00", None, "string"),
     ("DATETIME", "2024-01-01 10:00:00+02:00", None, "string"),
-    ("DATETIME", "2024-01-01 10:00:00.1234567", None, "string"),
     ("DATETIME", 1704067200, "integer", "string"),
     ("TIMESTAMPTZ", "2024-01-01 10:00:00", None, "string"),
     ("BOOLEAN", 2, None, "string"),

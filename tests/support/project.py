@@ -14,7 +14,6 @@ from typing import Any
 from etl.config import Config
 from etl.ledger import Check, Load
 from etl.session import Session, open_session
-from etl.status import status
 from etl.sync.run import Failed
 from etl.sync.table import Progress, Synced
 from etl.verify.verify import Verified
@@ -46,7 +45,7 @@ class Project:
     @contextmanager
     def session(self, tables: Mapping[str, Any] | None = None, **sync: Any) -> Iterator[Session]:
         """An open session."""
-        with open_session(self.config(tables, **sync)) as session:
+        with open_session(self.config(tables, **sync), ()) as session:
             yield session
 
     def sync(
@@ -81,8 +80,8 @@ class Project:
 
     def gate(self, name: str = "items") -> str:
         """Why the gate is shut for a table, empty if it is open."""
-        with self.session() as session:
-            return {table.table: table.gate for table in status(session.ledger)}[name]
+        gates = {table["table"]: table["gate"] for table in self.json("status")}
+        return str(gates[name])
 
     def loads(self, name: str = "items") -> list[Load]:
         """All loads of a table, oldest first."""

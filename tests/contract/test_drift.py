@@ -1,0 +1,174 @@
+"""The source's columns and tables change; the warehouse follows where nothing can be lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.items import ITEMS, ROWS, changing, items
+from support.project import Project
+
+from etl.errors import RunError, StoppedTableError
+from etl.sync.run import Failed
+from schemas import types
+from schemas.table import Column, Table
+
+WIDER = Table("items", (*ITEMS.columns, Column("extra", types.STRING)), ("id",), ITEMS.cursor)
+
+
+@pytest.fixture
+def loaded(project: Project) -> Project:
+    project.source.create(ITEMS)
+    project.source.insert(ITEMS, items())
+    assert project.synced().check.equal
+    return project
+
+
+def _add(project: Project, column: Column, default: str = "") -> None:
+    project.source.execute(f"ALTER TABLE items ADD COLUMN {project.source.column_ddl(column)}{default}")
+
+
+def test_a_new_column(loaded: Project) -> None:
+    _add(loaded, WIDER.columns[-1])
+    result = loaded.synced()
+    assert result.drift == "new column extra"
+    assert result.check.equal
+    loaded.source.execute(changing("id = 3", None, extra="'filled'"))
+    assert loaded.synced().repaired == 1
+    loaded.assert_equal(WIDER)
+    assert "drift" in [load.kind for load in loaded.loads()]
+    assert loaded.gate() == ""
+
+
+def test_a_new_column_with_a_default_is_filled_in_old_rows(loaded: Project) -> None:
+    _add(loaded, WIDER.columns[-1], " DEFAULT 'standard'")
+    assert loaded.synced().check.equal
+    loaded.assert_equal(WIDER)
+
+
+def test_verifying_before_the_new_column_was_synced_says_what_to_do(loaded: Project) -> None:
+    _add(loaded, WIDER.columns[-1])
+    with loaded.session() as session:
+        results = list(session.verify())
+    assert isinstance(results[0], Failed)
+    assert "new column extra" in results[0].error.message
+    assert results[0].error.remedy == "run: etl sync items"
+    assert loaded.synced().check.equal
+    assert loaded.verified().check.equal
+
+
+def test_a_dropped_column_is_kept_and_reported(loaded: Project) -> None:
+    loaded.source.execute("ALTER TABLE items DROP COLUMN amount")
+    loaded.source.execute(f"INSERT INTO items VALUES (5000, 'new', '{'2025-01-01 00:00:00.000000'}')")
+    result = loaded.synced()
+    assert "column amount is gone" in result.drift
+    assert result.check.equal
+    held = {row[0]: row[2] for row in loaded.warehouse.rows("items")}
+    assert (held[1], held[5000]) == (7, None)
+    assert loaded.verified().check.equal
+
+
+def test_a_renamed_column_is_a_new_one_beside_the_old(loaded: Project) -> None:
+    loaded.source.execute("ALTER TABLE items RENAME COLUMN amount TO quantity")
+    result = loaded.synced()
+    assert "new column quantity" in result.drift
+    assert "column amount is gone" in result.drift
+    loaded.assert_equal(
+        Table("items", tuple(Column("quantity", c.type) if c.name == "amount" else c for c in ITEMS.columns), ("id",))
+    )
+    assert "new column" not in loaded.synced().drift
+
+
+def test_a_column_renamed_in_case_alone_is_the_same_column(loaded: Project) -> None:
+    loaded.source.execute("ALTER TABLE items RENAME COLUMN amount TO Amount", "UPDATE items SET Amount = Amount + 1")
+    assert loaded.synced().drift == "column amount is now called Amount"
+    again = loaded.synced()
+    assert (again.drift, again.check.equal) == ("", True)
+    loaded.assert_equal(
+        Table("items", tuple(Column("Amount", c.type) if c.name == "amount" else c for c in ITEMS.columns), ("id",))
+    )
+
+
+def _retyped(project: Project, before: Any, after: Any, value: str) -> Table:
+    """A table whose column ``v`` was synced as one type and then became another."""
+    key = Column("id", types.INT, nullable=False)
+    old, new = (Table("t", (key, Column("v", type_)), ("id",)) for type_ in (before, after))
+    project.source.create(old)
+    project.source.execute(f"INSERT INTO t VALUES (1, {value})")
+    assert project.synced("t").check.equal
+    project.source.execute("DROP TABLE t")
+    project.source.create(new)
+    project.source.execute(f"INSERT INTO t VALUES (1, {value})")
+    return new
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (types.decimal(10, 2), types.decimal(18, 2)),
+        (types.decimal(10, 2), types.decimal(38, 6)),
+        (types.INT, types.decimal(21, 2)),
+    ],
+    ids=str,
+)
+def test_a_widened_decimal_is_followed(project: Project, before: Any, after: Any) -> None:
+    value = "12" if before == types.INT else "'12.50'"
+    _retyped(project, before, after, value)
+    result = project.synced("t")
+    assert "widened" in result.drift
+    assert result.check.equal
+    assert project.synced("t").drift == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "value"),
+    [
+        (types.decimal(18, 2), types.decimal(10, 2), "'12.50'"),
+        (types.decimal(18, 4), types.decimal(18, 2), "'12.50'"),
+        (types.STRING, types.INT, "12"),
+        (types.INT, types.STRING, "12"),
+        (types.DATETIME, types.DATE, "'2024-01-01'"),
+    ],
+    ids=str,
+)
+def test_a_narrowed_or_changed_type_stops_and_a_full_load_mends_it(
+    project: Project, before: Any, after: Any, value: str
+) -> None:
+    _retyped(project, before, after, value)
+    held = project.warehouse.rows("t")
+    failed = project.failed("t")
+    assert isinstance(failed.error, StoppedTableError)
+    assert "column v" in failed.error.message
+    assert failed.error.remedy.endswith("etl sync t --full")
+    assert project.warehouse.rows("t") == held
+    assert project.synced("t", full=True).check.equal
+    assert project.synced("t").check.equal
+
+
+def test_a_key_that_becomes_another_column(loaded: Project) -> None:
+    loaded.source.execute("DROP TABLE items")
+    loaded.source.create(
+        Table("items", (*ITEMS.columns[:1], Column("name", types.STRING, False), *ITEMS.columns[2:]), ("name",))
+    )
+    loaded.source.insert(ITEMS, [(0, name, *rest) for _, name, *rest in items()])
+    assert loaded.synced().check.equal
+    loaded.assert_equal(ITEMS)
+
+
+def test_a_new_table_is_loaded_and_a_vanished_one_stays(loaded: Project, caplog: pytest.LogCaptureFixture) -> None:
+    loaded.source.execute("CREATE TABLE later (id INTEGER PRIMARY KEY)", "INSERT INTO later VALUES (1)")
+    assert loaded.synced("later").check.equal
+    loaded.source.execute("DROP TABLE later")
+    assert list(loaded.sync()) == ["items"]
+    assert "later is gone from the source" in caplog.text
+    assert loaded.warehouse.rows("later") == [(1,)]
+    assert loaded.etl("sync").code == 0
+
+
+def test_a_table_that_comes_to_have_an_unfit_value_stops_alone(loaded: Project) -> None:
+    loaded.source.execute("CREATE TABLE later (id INTEGER PRIMARY KEY)", "INSERT INTO later VALUES (1)")
+    _add(loaded, Column("v", types.decimal(50, 10)))
+    failed = loaded.failed()
+    assert isinstance(failed.error, RunError)
+    assert loaded.gate("later") == ""
+    assert len(loaded.warehouse.rows("items")) == ROWS
