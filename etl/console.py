@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -149,9 +150,11 @@ def show_synced(results: Iterable[Synced | Failed], title: str = "") -> None:
     for result in results:
         if isinstance(result, Failed):
             show_error(result.error)
-        elif result.drift:
+            continue
+        show_losses(result.check)
+        if result.drift:
             err.print(f"{result.table}: {result.drift}")
-        elif result.differences:
+        if result.differences:
             show_differences(result.table, result.differences)
 
 
@@ -186,10 +189,17 @@ def show_verified(results: Iterable[Verified | Failed]) -> None:
     ]
     out.print(grid("", columns, rows, ("source rows", "warehouse rows", "s")))
     for v in verified:
+        show_losses(v.check)
         show_differences(v.check.table_name, v.differences)
     for result in results:
         if isinstance(result, Failed):
             show_error(result.error)
+
+
+def show_losses(check: Check) -> None:
+    """What was let go by rule, and is therefore no difference."""
+    for loss in json.loads(check.losses):
+        out.print(f"{check.table_name}.{loss['column']}: {loss['what']}, in {loss['rows']:,} rows", style="yellow")
 
 
 def show_differences(table: str, differences: Sequence[Difference]) -> None:

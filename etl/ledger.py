@@ -91,6 +91,7 @@ class Check:
     ``found`` is what differed before a repair, ``missing``, ``extra`` and ``changed`` what remained.
     ``scope`` is ``full`` or the part compared, to which the rows and hashes then belong; ``oldest_at``
     is when the partition that has waited longest was proven, None if one never was or there are none.
+    ``losses`` lists the declared losses as JSON: column, what was let go by rule, in how many rows.
     """
 
     table_name: str
@@ -114,6 +115,7 @@ class Check:
     moving: bool
     scope: str
     oldest_at: datetime | None
+    losses: str
     snapshot_at: datetime
     at: datetime = field(default_factory=_now)
 

@@ -39,6 +39,18 @@ class Reach:
     seen: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What no warehouse of ours can hold of a column, by rule, and how many of its values had it."""
+
+    column: str
+    what: str
+    rows: int
+
+    def __str__(self) -> str:
+        return f"{self.column}: {self.what} in {self.rows:,} rows"
+
+
 class Snapshot(ABC):
     """One consistent read of the source; nothing committed after it was opened is visible."""
 
@@ -67,6 +79,10 @@ class Snapshot(ABC):
 
         Raises ``SourceError`` naming the column where a value does not fit its declared type.
         """
+
+    @abstractmethod
+    def losses(self, table: Table) -> tuple[Loss, ...]:
+        """The declared losses of the rows that the newest whole read, or read of ranges, has delivered."""
 
     @abstractmethod
     def read_keys(self, table: Table, keys: pa.Table) -> Iterator[pa.RecordBatch]:

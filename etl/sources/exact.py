@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,17 +15,32 @@ from schemas.types import Kind
 _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 
-def convert(batch: pa.RecordBatch, table: Table) -> pa.RecordBatch:
+_LONG_FRACTION = r"(\.\d{6})\d+"
+_OFFSET = r"[+-]\d\d(:?\d\d)?$"
+_NO_OFFSET = r"[+-]00(:?00)?$"
+
+FLOORED = "a fraction of a second floored to microseconds"
+OFFSET = "an offset from UTC, of which the instant is kept"
+
+Tally = Counter[tuple[str, str]]
+"""Values that lost something, by column and what."""
+
+
+def convert(batch: pa.RecordBatch, table: Table, lost: Tally) -> pa.RecordBatch:
     """The batch, whose columns stand in the table's order, in the table's Arrow types.
 
+    Digits past the microsecond and offsets from UTC are let go by rule, and counted in ``lost``.
     Raises ``SourceError`` that names the column if a value does not fit.
     """
-    arrays = [_column(array, column, table.name) for array, column in zip(batch.columns, table.columns, strict=True)]
+    columns = zip(batch.columns, table.columns, strict=True)
+    arrays = [_column(array, column, table.name, lost) for array, column in columns]
     return pa.RecordBatch.from_arrays(arrays, schema=table.arrow)
 
 
-def _column(array: pa.Array, column: Column, table: str) -> pa.Array:
+def _column(array: pa.Array, column: Column, table: str, lost: Tally) -> pa.Array:
     try:
+        if column.type.kind in (Kind.DATETIME, Kind.TIMESTAMP, Kind.TIME) and pa.types.is_string(array.type):
+            array = _floored(array, column, lost)
         return _exact(array, column)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
         raise unfit(table, column, f"a value is not {column.type} ({error})") from error
@@ -55,6 +71,22 @@ def _exact(array: pa.Array, column: Column) -> pa.Array:
     if pa.types.is_string(array.type) and kind in (Kind.INT, Kind.FLOAT, Kind.BOOL):
         raise ValueError("text")  # Arrow would read 0x10 and NaN
     return array.cast(expected)
+
+
+def _floored(array: pa.Array, column: Column, lost: Tally) -> pa.Array:
+    """The texts with at most six digits after the second."""
+    if column.type.kind is Kind.TIMESTAMP:
+        lost[column.name, OFFSET] += _matching(array, _OFFSET) - _matching(array, _NO_OFFSET)
+    # Most columns have no such value, and their longest text shows it.
+    if (pc.max(pc.binary_length(array)).as_py() or 0) <= len("23:59:59.999999"):
+        return array
+    floored = _matching(array, _LONG_FRACTION)
+    lost[column.name, FLOORED] += floored
+    return pc.replace_substring_regex(array, _LONG_FRACTION, r"\1") if floored else array
+
+
+def _matching(array: pa.Array, pattern: str) -> int:
+    return int(pc.sum(pc.match_substring_regex(array, pattern)).as_py() or 0)
 
 
 def _bool(array: pa.Array) -> pa.Array:

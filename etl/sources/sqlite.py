@@ -25,8 +25,8 @@ from etl.config import Config
 from etl.dialects.sqlite import SqliteDialect, declared_type
 from etl.errors import SourceError
 from etl.ranges import Ranges, Value
-from etl.sources.base import Reach, Snapshot, Source, Window
-from etl.sources.exact import convert, unfit
+from etl.sources.base import Loss, Reach, Snapshot, Source, Window
+from etl.sources.exact import Tally, convert, unfit
 from etl.urls import path_of
 from schemas.table import FULL, Column, Cursor, CursorKind, Table
 from schemas.types import Kind, LogicalType
@@ -101,6 +101,7 @@ class SqliteSnapshot(Snapshot):
 
     def __init__(self, connection: dbapi.Connection, _begun: bool) -> None:
         self._connection = connection
+        self._lost: dict[str, Tally] = {}
         self.instant = datetime.now(UTC)
 
     def tables(self) -> tuple[Table, ...]:
@@ -133,12 +134,16 @@ class SqliteSnapshot(Snapshot):
         return Reach(fence, str(seen))
 
     def read(self, table: Table, part: Window | Ranges | None = None) -> Iterator[pa.RecordBatch]:
-        if part is None:
-            return self._batches(table, _relation(table))
-        if isinstance(part, Ranges):
-            return self._batches(table, f"{_relation(table)} WHERE {part.condition(_D)}")
+        if not isinstance(part, Window):
+            self._lost[table.name] = Tally()
+            where = f" WHERE {part.condition(_D)}" if part else ""
+            return self._batches(table, _relation(table) + where, lost=self._lost[table.name])
         column = f"t.{_D.quote(part.column)}"
         return self._batches(table, f"{_relation(table)} WHERE {column} >= ? OR {column} IS NULL", [part.low])
+
+    def losses(self, table: Table) -> tuple[Loss, ...]:
+        tally = self._lost.get(table.name, Tally())
+        return tuple(Loss(column, what, rows) for (column, what), rows in sorted(tally.items()) if rows)
 
     def read_keys(self, table: Table, keys: pa.Table) -> Iterator[pa.RecordBatch]:
         if not all(column.type.kind in (Kind.INT, Kind.STRING) for column in table.key_columns):
@@ -214,7 +219,11 @@ class SqliteSnapshot(Snapshot):
                 found.append(tuple(names))
         return min(found, key=lambda key: (len(key), key), default=())
 
-    def _batches(self, table: Table, relation: str, values: Sequence[Any] = ()) -> Iterator[pa.RecordBatch]:
+    def _batches(
+        self, table: Table, relation: str, values: Sequence[Any] = (), lost: Tally | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Typed batches of a relation called t; declared losses are added to ``lost``."""
+        lost = Tally() if lost is None else lost
         sentinels = ", ".join(f"{_D.sentinel(column.type)} AS {_D.quote(column.name)}" for column in table.columns)
         stored = ", ".join(
             _D.stored(f"t.{_D.quote(column.name)}", column.type, i) for i, column in enumerate(table.columns)
@@ -225,7 +234,7 @@ class SqliteSnapshot(Snapshot):
                 cursor.execute(f"SELECT {sentinels} UNION ALL SELECT {stored} FROM {relation}", tuple(values))
                 skip = 1
                 for batch in cursor.fetch_record_batch():
-                    yield convert(batch.slice(skip), table)
+                    yield convert(batch.slice(skip), table, lost)
                     skip = 0
             except (OSError, pa.ArrowInvalid, adbc_driver_manager.Error) as error:
                 raise _read_error(table, error) from error

@@ -11,7 +11,7 @@ import pyarrow as pa
 from etl.errors import ConfigError, SourceError
 from etl.ranges import Ranges
 from etl.scratch import Scratch
-from etl.sources.base import Snapshot
+from etl.sources.base import Loss, Snapshot
 from etl.verify.differences import Difference, describe
 from etl.verify.locate import Located, locate
 from etl.verify.proof import EngineProof, ReaderProof
@@ -32,6 +32,7 @@ class Comparison:
     source_mode: Mode
     warehouse_mode: Mode
     located: Located | None
+    losses: tuple[Loss, ...]
 
     @property
     def equal(self) -> bool:
@@ -90,7 +91,8 @@ class Comparer:
                 "do not trust this copy; report the driver's version and the table's definition",
             )
         located = None if ours == theirs else locate(self._scratch, table, source, warehouse)
-        return Comparison(ours, theirs, source.mode, warehouse.mode, located)
+        losses = self._snapshot.losses(table)
+        return Comparison(ours, theirs, source.mode, warehouse.mode, located, losses)
 
     def plan_repair(self, table: Table, comparison: Comparison, source: Side) -> Repair:
         """What would bring the warehouse to the source."""

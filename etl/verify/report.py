@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ def as_json(verified: Verified) -> dict[str, Any]:
         "source_hash": check.source_hash,
         "warehouse_hash": check.warehouse_hash,
         "mode": {"source": check.source_mode, "warehouse": check.warehouse_mode},
-        "declared_losses": [],
+        "declared_losses": json.loads(check.losses),
         "pending": check.pending,
         "rows_fetched": check.rows_fetched,
         "seconds": check.seconds,

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from etl.errors import RunError
@@ -179,6 +179,7 @@ def make_check(
         moving=False,
         scope=scope,
         oldest_at=None,
+        losses=json.dumps([asdict(loss) for loss in comparison.losses], ensure_ascii=False),
         snapshot_at=snapshot_at,
     )
 
