@@ -193,10 +193,10 @@ def _translated(error: duckdb.Error, path: Path) -> WarehouseError:
         return WarehouseError(
             "two rows of the source have the same key", "name a unique key for the table in etl.toml, or none: key = []"
         )
-    if "No space left" in text:
+    if any(sign in text for sign in ("No space left", "File too large", "quota exceeded")):
         return WarehouseError(f"the disk that holds {path} is full", "make room, then run the same command again")
     if "not a valid DuckDB database" in text:
         return WarehouseError(f"{path} is not a DuckDB database", "check the path in warehouse.url")
-    if any(sign in text for sign in ("read-only", "Permission denied", "Cannot open file")):
+    if any(sign in text for sign in ("read-only", "Permission denied", "Cannot open file", "Is a directory")):
         return WarehouseError(f"{path} cannot be written ({text})", "name a writable place in warehouse.url")
     return WarehouseError(f"DuckDB: {text}", "mend what it names, then run the same command again")
