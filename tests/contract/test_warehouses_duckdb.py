@@ -39,7 +39,7 @@ def test_a_file_that_another_process_holds_is_waited_for(path: Path, caplog: pyt
 def test_waiting_ends_with_a_message(path: Path) -> None:
     with (
         duckdb_held_elsewhere(str(path)),
-        pytest.raises(WarehouseError, match="still open in another process after 0 s"),
+        pytest.raises(WarehouseError, match="still open in another process"),
     ):
         DuckDbWarehouse(path, wait_seconds=0.3)
 
@@ -60,7 +60,7 @@ def test_a_path_under_a_file(tmp_path: Path, place: str) -> None:
 
 
 def test_a_directory_where_the_file_should_be(tmp_path: Path) -> None:
-    with pytest.raises(WarehouseError, match="cannot be written|is a directory"):
+    with pytest.raises(WarehouseError, match="cannot be written"):
         DuckDbWarehouse(tmp_path)
 
 
@@ -104,7 +104,7 @@ def test_a_full_disk_is_said_and_loses_nothing_that_was_committed(path: Path) ->
     warehouse.commit(["CREATE TABLE etl.seen (i BIGINT)"])
     warehouse.close()
     limit = path.stat().st_size + 4_000_000
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603
         [sys.executable, "-c", _FILL, str(path)],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
         capture_output=True,
@@ -114,8 +114,6 @@ def test_a_full_disk_is_said_and_loses_nothing_that_was_committed(path: Path) ->
     assert done.returncode == 3, done.stderr
     assert "is full" in done.stdout
     warehouse = DuckDbWarehouse(path)
-    held = warehouse.query(
-        "SELECT (SELECT COUNT(*) FROM raw.t) AS n, (SELECT COUNT(*) FROM etl.seen) AS i"
-    ).to_pylist()[0]
+    rows, seen = (warehouse.query(f"SELECT * FROM {name}").num_rows for name in ("raw.t", "etl.seen"))
     warehouse.close()
-    assert held["n"] in (held["i"] * 20_000, held["i"] * 20_000 + 20_000)
+    assert rows in (seen * 20_000, (seen + 1) * 20_000)
