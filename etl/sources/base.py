@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from etl.dialects.base import RowsumDialect
+from etl.queryable import Queryable
 from etl.ranges import Ranges, Value
 from schemas.table import Column, Table
 from schemas.types import LogicalType
@@ -51,8 +53,20 @@ class Loss:
         return f"{self.column}: {self.what} in {self.rows:,} rows"
 
 
+@dataclass(frozen=True, slots=True)
+class Pushdown:
+    """A source that can sum its own rows: the snapshot's session, its dialect, and a table's qualified name."""
+
+    engine: Queryable
+    dialect: RowsumDialect
+    relation: Callable[[Table], str]
+
+
 class Snapshot(ABC):
     """One consistent read of the source; nothing committed after it was opened is visible."""
+
+    pushdown: Pushdown | None = None
+    """How the source sums its own rows, if it can."""
 
     instant: datetime
     """When it was opened, by the source's clock where it has one (UTC)."""

@@ -23,7 +23,7 @@ from etl.verify.differences import Difference
 from etl.verify.drift import Drift, drift_of
 from etl.verify.partitions import Scope
 from etl.verify.repair import apply_repair, refuse_mass_deletion, vanished
-from etl.verify.rowsum import Side, StreamSide, chunks
+from etl.verify.rowsum import Side, chunks
 from etl.verify.verify import difference_rows, make_check
 from etl.warehouses.base import STAGING, Warehouse
 from schemas.table import CursorKind, Table
@@ -105,14 +105,14 @@ class _TableSync:
         held = self._warehouse.columns("raw", self._table.target)
         reach = self._context.snapshot.reach(self._table)
         if full or newest is None or not held:
-            source: StreamSide = self._load_all(newest, reach, LoadKind.FULL, allow=full or not held)
+            source: Side = self._load_all(newest, reach, LoadKind.FULL, allow=full or not held)
         else:
             source = self._load_changes(newest, held, reach)
         return self._prove(source, reach)
 
     # --- moving -------------------------------------------------------------------------------
 
-    def _load_changes(self, newest: Load, held: dict[str, str], reach: Reach) -> StreamSide:
+    def _load_changes(self, newest: Load, held: dict[str, str], reach: Reach) -> Side:
         self._refuse_other_source(newest)
         drift = drift_of(self._warehouse.dialect, self._table, held)
         self._refuse_mass_deletion(self._shrinkage(), self._held_rows())
@@ -151,7 +151,7 @@ class _TableSync:
             return None
         return Window(self._table.cursor.column, newest.watermark)
 
-    def _load_all(self, newest: Load | None, reach: Reach, kind: LoadKind, *, allow: bool) -> StreamSide:
+    def _load_all(self, newest: Load | None, reach: Reach, kind: LoadKind, *, allow: bool) -> Side:
         """Every row into a new table that takes the target's place; the rows are summed as they pass."""
         if newest and not allow:
             self._refuse_mass_deletion(self._shrinkage(), self._held_rows())
@@ -227,7 +227,7 @@ class _TableSync:
 
     # --- proving ------------------------------------------------------------------------------
 
-    def _prove(self, source: StreamSide, reach: Reach) -> Synced:
+    def _prove(self, source: Side, reach: Reach) -> Synced:
         found = 0
         for round_ in range(ROUNDS + 1):
             self._step("compare")
@@ -247,12 +247,12 @@ class _TableSync:
         """Whether rows are missing or too many outside of the part that was compared."""
         return self._scope is not None and self._held_rows() != self._context.snapshot.count(self._table)
 
-    def _widen(self) -> StreamSide:
+    def _widen(self) -> Side:
         log.info("%s: the numbers of rows differ beyond %s; comparing the whole", self._table.target, self._scope)
         self._scope = None
         return self._context.comparer.source(self._table)
 
-    def _bring(self, comparison: Comparison, source: StreamSide, reach: Reach) -> StreamSide:
+    def _bring(self, comparison: Comparison, source: Side, reach: Reach) -> Side:
         """Bring what differs: the located rows, or everything if those are too many."""
         newest = self._ledger.newest_load(self._table.target)
         assert newest is not None

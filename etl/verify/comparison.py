@@ -52,8 +52,10 @@ class Comparer:
         """``mode`` forces how the warehouse is summed; None takes pushdown where it is proven."""
         self._snapshot, self._warehouse, self._scratch, self._mode = snapshot, warehouse, scratch, mode
         self._sides: list[Side] = []
-        self._engine_proof = EngineProof(warehouse, warehouse.dialect)
+        self._warehouse_proof = EngineProof(warehouse, warehouse.dialect)
         self._reader_proof = ReaderProof(snapshot, scratch)
+        pushdown = snapshot.pushdown
+        self._source_proof = EngineProof(pushdown.engine, pushdown.dialect) if pushdown else None
 
     def unsummed_source(self, table: Table, part: Ranges | None = None) -> StreamSide:
         """The source's side, to which the caller adds the rows as they pass by on a full load."""
@@ -63,13 +65,25 @@ class Comparer:
         self._sides.append(side)
         return side
 
-    def source(self, table: Table, part: Ranges | None = None) -> StreamSide:
-        """The source's side, or a part of it, summed from the snapshot."""
-        return self.unsummed_source(table, part).add_all()
+    def source(self, table: Table, part: Ranges | None = None) -> Side:
+        """The source's side, or a part of it, in the snapshot; summed by the source where it has proven it can."""
+        pushdown = self._snapshot.pushdown
+        if pushdown is None or self._source_proof is None or self._streams(table, self._source_proof, "source"):
+            return self.unsummed_source(table, part).add_all()
+
+        def read_keys(keys: pa.Table) -> pa.Table:
+            return pa.Table.from_batches(self._snapshot.read_keys(table, keys), table.arrow)
+
+        self._reader_proof.require(table)
+        relation = pushdown.relation(table)
+        side = PushdownSide(pushdown.engine, pushdown.dialect, relation, table, read_keys, part)
+        self._sides.append(side)
+        return side
 
     def warehouse(self, table: Table, part: Ranges | None = None) -> Side:
         """The warehouse's side, or a part of it, summed now."""
-        side = self._streamed(table, part) if self._streams(table) else self._pushed_down(table, part)
+        streams = self._streams(table, self._warehouse_proof, "warehouse")
+        side = self._streamed(table, part) if streams else self._pushed_down(table, part)
         self._sides.append(side)
         return side
 
@@ -117,13 +131,10 @@ class Comparer:
 
         return StreamSide(self._scratch, table, partial(self._warehouse.read, table, part), read_keys).add_all()
 
-    def _streams(self, table: Table) -> bool:
-        failed = self._engine_proof.failures(table)
+    def _streams(self, table: Table, proof: EngineProof, side: str) -> bool:
+        failed = ", ".join(map(str, proof.failures(table)))
         if failed and self._mode is Mode.PUSHDOWN:
-            listed = ", ".join(map(str, failed))
-            raise ConfigError(
-                f"table {table.name}: {self._warehouse.identity} fails the proof for {listed}", "use --mode auto"
-            )
+            raise ConfigError(f"table {table.name}: the {side} fails the proof for {failed}", "use --mode auto")
         if failed:
-            log.warning("%s: the warehouse fails the proof for %s; streaming", table.name, ", ".join(map(str, failed)))
+            log.warning("%s: the %s fails the proof for %s; streaming", table.name, side, failed)
         return bool(failed) or self._mode is Mode.STREAM

@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from etl.dialects.base import RowsumDialect
 from etl.errors import SourceError
+from etl.queryable import Queryable
 from etl.scratch import Scratch
 from etl.sources.base import Snapshot
-from etl.verify.rowsum import Engine
 from etl.verify.vectors import Vector, vectors_of
 from schemas.table import Table
 from schemas.types import Kind, LogicalType, decimal
@@ -27,7 +27,7 @@ MAX_DIGITS = 38
 class EngineProof:
     """What one connected engine has proven, kept for the session."""
 
-    def __init__(self, engine: Engine, dialect: RowsumDialect) -> None:
+    def __init__(self, engine: Queryable, dialect: RowsumDialect) -> None:
         self._engine, self._dialect = engine, dialect
         self._proven: dict[LogicalType, bool] = {}
 

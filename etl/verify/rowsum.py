@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
-from typing import Protocol
 
 import pyarrow as pa
 
 from etl.dialects.base import BUCKETS, WORDS, RowsumDialect
+from etl.queryable import Queryable
 from etl.ranges import Ranges
 from etl.scratch import Scratch
 from schemas.table import Column, Table
@@ -102,16 +102,6 @@ class Side(ABC):
         """Drop the bucket sums."""
 
 
-class Engine(Protocol):
-    """What a pushdown needs of a connection."""
-
-    def query(self, sql: str) -> pa.Table:
-        """The result of a query."""
-
-    def run(self, sql: str) -> None:
-        """Run a statement that changes nothing but the session."""
-
-
 class PushdownSide(Side):
     """Rows summed by the engine that holds them, in one scan."""
 
@@ -119,7 +109,7 @@ class PushdownSide(Side):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Queryable,
         dialect: RowsumDialect,
         relation: str,
         table: Table,
