@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -351,3 +351,23 @@ def test_service_level_at_its_limits(marts: Marts) -> None:
     )
     assert [tuple(row.values())[:5] for row in rows] == [(4, 2, 3, 1, 1 / 3)]
     assert rows[0]["median_resolution_hours"] == pytest.approx(8 + 0.5 / 3600)
+
+
+def test_a_customer_who_leaves_twice_in_a_month_is_one_customer(marts: Marts) -> None:
+    ends = {1: date(2024, 1, 5), 2: date(2024, 1, 20)}
+    read = marts(
+        world(
+            customers=[customer(date(2024, 1, 1))],
+            subscriptions=[
+                subscription(end - timedelta(days=3), end, price="10.05", subscription_id=key)
+                for key, end in ends.items()
+            ],
+            churn_events=[
+                {"churn_event_id": key, "subscription_id": key, "churned_on": end, "reason": "price", "score": key / 4}
+                for key, end in ends.items()
+            ],
+        )
+    )
+    assert read("SELECT churn_events, customers, lost_mrr, average_score FROM marts.churn_reasons") == [
+        {"churn_events": 2, "customers": 1, "lost_mrr": D("20.10"), "average_score": 0.375}
+    ]
