@@ -14,9 +14,15 @@ from sqlalchemy import MetaData, create_engine
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from generators.errors import GeneratorError
+from generators.targets import Target
 from generators.writers.sqlite_text import as_stored
 
 _COMPANIONS = ("-journal", "-wal", "-shm")
+
+
+def writer(to: Target, metadata: MetaData, *, replace: bool = False) -> SqliteWriter:
+    """The writer for the file that ``to`` names."""
+    return SqliteWriter(to.path, metadata, replace=replace)
 
 
 class SqliteWriter:
@@ -25,8 +31,8 @@ class SqliteWriter:
     With ``replace`` the whole file at ``path`` gives way, whatever tables it held.
     """
 
-    def __init__(self, path: str, metadata: MetaData, *, replace: bool = False) -> None:
-        self._path = Path(path)
+    def __init__(self, path: Path, metadata: MetaData, *, replace: bool = False) -> None:
+        self._path = path
         self._metadata = metadata
         self._partial = self._path.with_name(f".{self._path.name}.partial")
         if not replace and _has_tables(self._path):

@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from generators.churn import batches, generate, parquet, shards
+from generators.churn import batches, generate, shards
 from generators.churn.arrow import schema
 from generators.churn.rows import SHARD
 from generators.churn.specification import FIRST_DAY, LAST_DAY, REFERENCE_ROWS, expected_usage_rows
 from generators.errors import GeneratorError
+from generators.writers import parquet
 from schemas.churn import metadata
 
 TABLES = ("customers", "usage_daily", "billing", "support")
