@@ -74,14 +74,16 @@ def sync_table(config: Config, table: str) -> Moved:
     from etl.session import open_session
     from etl.sync.run import Failed
 
-    with open_session(config) as session:
+    with open_session(config, [table]) as session:
         (result,) = session.sync([table])
     if isinstance(result, Failed):
         raise result.error
-    kind = result.kind.value if result.kind else None
-    log.info("%s: %s, %d rows moved, %d repaired", table, kind or "unchanged", result.extracted, result.repaired)
     return Moved(
-        table=table, kind=kind, extracted=result.extracted, repaired=result.repaired, seconds=round(result.seconds, 3)
+        table=table,
+        kind=result.kind.value if result.kind else None,
+        extracted=result.extracted,
+        repaired=result.repaired,
+        seconds=round(result.seconds, 3),
     )
 
 

@@ -1,0 +1,77 @@
+"""Every table to the source's state, proven, and announced only when all of them are.
+
+`plan` lists the tables, children before the parents they refer to. Of each, `sync` moves what
+changed and proves the copy against the snapshot it was read from, and `check` reads that proof from
+the ledger. `gate` asks the ledger once more about all of them, also when a table failed, so that its
+log always has the whole picture; its first line names every table with its rows. `publish` announces
+counts and hashes as an event of the asset `warehouse_raw`, on which `warehouse_marts` starts; it
+needs the gate and every check.
+
+A run takes whatever the source holds when it runs and looks at no date, so that runs that overlap,
+are late, are repeated or are made by `airflow backfill create` do no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from airflow.sdk import Metadata, TriggerRule, dag, task, task_group
+from etl_common import DAG_DEFAULTS, LONG_TASK, SYNC_POOL, SYNC_SCHEDULE, TABLES, WAREHOUSE_POOL, configuration
+
+from etl import tasks
+
+TABLE_LABEL = "{{ task.op_kwargs['name'] }}"
+
+
+@task(pool=SYNC_POOL)
+def plan() -> list[str]:
+    """List the source's tables, children first."""
+    return tasks.plan(configuration())
+
+
+@task(multiple_outputs=False, pool=SYNC_POOL, execution_timeout=LONG_TASK, map_index_template=TABLE_LABEL)
+def sync(name: str) -> tasks.Moved:
+    """Move what changed in one table, and prove it."""
+    return tasks.sync_table(configuration(), name)
+
+
+@task(multiple_outputs=False, pool=WAREHOUSE_POOL, map_index_template=TABLE_LABEL)
+def check(name: str) -> tasks.Proof:
+    """Fail unless the table's newest check is equal and names its newest load."""
+    return tasks.check_table(configuration(), name)
+
+
+@task_group
+def table(name: str) -> None:
+    """One table: moved, then proven."""
+    sync(name=name) >> check(name=name)
+
+
+@task(multiple_outputs=False, pool=WAREHOUSE_POOL, trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
+def gate(names: list[str]) -> dict[str, tasks.Proof]:
+    """Fail unless every table is proven."""
+    return tasks.pass_gate(configuration(), names)
+
+
+@task(outlets=[TABLES])
+def publish(proofs: dict[str, tasks.Proof]) -> Iterator[Metadata]:
+    """Announce what was proven."""
+    yield Metadata(TABLES, extra={"tables": proofs})
+
+
+@dag(
+    schedule=SYNC_SCHEDULE,
+    dag_display_name="Warehouse: sync and prove",
+    description="Moves what changed in every table, proves the copies, and opens the gate",
+    tags=["etl", "warehouse"],
+    doc_md=__doc__,
+    **DAG_DEFAULTS,
+)
+def warehouse_sync() -> None:
+    names = plan()
+    tables = table.expand(name=names)
+    passed = gate(names)
+    tables >> [passed, publish(passed)]
+
+
+warehouse_sync()
