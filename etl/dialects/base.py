@@ -289,13 +289,13 @@ class WarehouseDialect(RowsumDialect):
 
     def merge(self, target: str, staging: str, columns: Sequence[str], key: Sequence[str]) -> str:
         """Staged rows into the target: those with a known key replace that key's rows, others are added."""
-        matched = " AND ".join(f"t.{self.quote(name)} = s.{self.quote(name)}" for name in key)
-        changes = ", ".join(f"{self.quote(name)} = s.{self.quote(name)}" for name in columns if name not in key)
+        matched = " AND ".join(f"etl_t.{self.quote(name)} = etl_s.{self.quote(name)}" for name in key)
+        changes = ", ".join(f"{self.quote(name)} = etl_s.{self.quote(name)}" for name in columns if name not in key)
         names = self.columns(columns)
-        values = ", ".join(f"s.{self.quote(name)}" for name in columns)
+        values = ", ".join(f"etl_s.{self.quote(name)}" for name in columns)
         update = f" WHEN MATCHED THEN UPDATE SET {changes}" if changes else ""
         return (
-            f"MERGE INTO {target} AS t USING {staging} AS s ON {matched}{update} "
+            f"MERGE INTO {target} AS etl_t USING {staging} AS etl_s ON {matched}{update} "
             f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
         )
 
@@ -313,4 +313,4 @@ class WarehouseDialect(RowsumDialect):
     def insert_from(self, target: str, staging: str, columns: Sequence[str]) -> str:
         """Insert all staged rows."""
         names = self.columns(columns)
-        return f"INSERT INTO {target} ({names}) SELECT {names} FROM {staging}"
+        return f"INSERT INTO {target} ({names}) SELECT {names} FROM {staging} AS etl_s"
