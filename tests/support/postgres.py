@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+
+@cache
+def shared_postgres_server() -> str:
+    """The URL of one server for the whole test process, ended when the process ends."""
+    stack = ExitStack()
+    url = stack.enter_context(postgres_server())
+    atexit.register(stack.close)
+    return url
 
 
 @contextmanager

@@ -5,14 +5,19 @@ Adding an engine to every contract suite is one class and one entry in ``SOURCES
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from datetime import date, datetime, time
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
 
 from etl.config import Config
 from etl.engines import open_source
@@ -20,6 +25,7 @@ from etl.sources.base import Source
 from schemas.mappings import ddl_type
 from schemas.table import Column, Table
 from support.elsewhere import sqlite_elsewhere
+from support.postgres import shared_postgres_server
 
 Row = Sequence[Any]
 
@@ -125,4 +131,61 @@ def _bound(value: Any) -> Any:
     return format(value, "f") if isinstance(value, Decimal) else value
 
 
-SOURCES: dict[str, Callable[[Path], SourceEngine]] = {"sqlite": SqliteEngine}
+class PostgresEngine(SourceEngine):
+    """A new database on a real PostgreSQL server, filled through psycopg."""
+
+    name = "postgresql"
+    gaps: ClassVar[dict[str, str]] = {
+        "nul": "PostgreSQL text cannot hold NUL: https://www.postgresql.org/docs/current/datatype-character.html",
+        "forward references": "a foreign key needs its table to be there already",
+    }
+
+    def __init__(self, directory: Path) -> None:
+        del directory
+        server = shared_postgres_server()
+        name = f"etl_test_{next(_numbers)}_{os.getpid()}"
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        parts = urlsplit(server)
+        self._url = urlunsplit(parts._replace(path=f"/{name}"))
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    def execute(self, *statements: str) -> None:
+        with psycopg.connect(self._url) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
+    def execute_elsewhere(self, *statements: str) -> str:
+        # A connection of its own is another process already: the server's.
+        try:
+            self.execute(*statements)
+        except psycopg.Error as error:
+            return str(error)
+        return ""
+
+    def insert(self, table: Table, rows: Iterable[Row]) -> None:
+        names = ", ".join(self.quote(column.name) for column in table.columns)
+        marks = ", ".join("%s" for _ in table.columns)
+        with psycopg.connect(self._url) as connection, connection.cursor() as cursor:
+            cursor.executemany(f"INSERT INTO {self.quote(table.name)} ({names}) VALUES ({marks})".encode(), list(rows))
+
+    def rows(self, relation: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+        names = ", ".join(map(self.quote, columns))
+        with psycopg.connect(self._url) as connection:
+            found = connection.execute(f"SELECT {names} FROM {relation}".encode()).fetchall()
+        return sorted((tuple(map(_as_text, row)) for row in found), key=repr)
+
+    def quote(self, identifier: str) -> str:
+        return '"' + identifier.replace('"', '""') + '"'
+
+
+def _as_text(value: Any) -> Any:
+    return value.isoformat(" ", "microseconds") if isinstance(value, datetime) else value
+
+
+_numbers = count(1)
+
+SOURCES: dict[str, Callable[[Path], SourceEngine]] = {"postgresql": PostgresEngine, "sqlite": SqliteEngine}
