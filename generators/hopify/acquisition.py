@@ -13,7 +13,7 @@ from generators.hopify.days import MONTHS, month_index, month_start
 from generators.hopify.personas import CHANNEL_PERSONAS
 from generators.streams import stream
 
-_CREDITED = 0.85
+CREDITED = 0.85
 """Of the signups a campaign brings, the share that is recorded as its own."""
 
 
@@ -91,8 +91,8 @@ def expected_signups(scale: float, campaigns: Campaigns, day: int) -> tuple[Floa
     usual = usual_signups(scale, day)
     running = (campaigns.first <= day) & (day <= campaigns.last)
     added = np.where(running, usual[campaigns.channel] * campaigns.lift, 0.0)
-    uncredited = np.bincount(campaigns.channel, (1 - _CREDITED) * added, len(usual))
-    return usual + uncredited, _CREDITED * added
+    uncredited = np.bincount(campaigns.channel, (1 - CREDITED) * added, len(usual))
+    return usual + uncredited, CREDITED * added
 
 
 def usual_signups(scale: float, day: int) -> Floats:
@@ -113,7 +113,7 @@ def _of_channel(
     day = rng.integers(first, following, count)
     campaign = np.full(count, NULL)
     weights = campaigns.lift[found] * (stop - start + 1) / (following - first)
-    bounds = _CREDITED * np.cumsum(weights) / (1 + weights.sum())
+    bounds = CREDITED * np.cumsum(weights) / (1 + weights.sum())
     hit = np.searchsorted(bounds, rng.random(count), "right")
     for position, found_at in enumerate(found):
         of_campaign = hit == position

@@ -17,6 +17,11 @@ from generators.hopify.traits import Traits, traits, uniform
 from schemas.hopify import CHANNELS, SEGMENTS
 from schemas.hopify import customers as table
 
+NO_PHONE = 0.13
+NO_POSTAL_CODE = 0.08
+WELCOMES_MAIL = 0.42
+WELCOMES_MAIL_BY_CAMPAIGN = 0.71
+
 
 @dataclass(frozen=True, slots=True)
 class People:
@@ -70,13 +75,14 @@ def customer_rows(rng: np.random.Generator, who: People, words: Texts, until: in
             "phone": _phones(rng, who.country, words),
             "street_address": words.streets.pick(rng, who.country),
             "city": _untidy(rng, words.cities.pick(rng, who.country)),
-            "postal_code": blanked(rng, words.postal_codes.pick(rng, who.country), 0.08),
+            "postal_code": blanked(rng, words.postal_codes.pick(rng, who.country), NO_POSTAL_CODE),
             "country_code": labels([country.code for country in COUNTRIES], who.country),
             "segment": labels(SEGMENTS, who.segment),
             "acquisition_source": labels(CHANNELS, who.channel),
             "campaign_id": who.campaign,
             "signed_up_on": who.signed_up,
-            "accepts_marketing": rng.random(count) < np.where(who.campaign == NULL, 0.42, 0.71),
+            "accepts_marketing": rng.random(count)
+            < np.where(who.campaign == NULL, WELCOMES_MAIL, WELCOMES_MAIL_BY_CAMPAIGN),
             "created_at": who.created,
             "updated_at": np.where(changed, later, who.created),
         },
@@ -119,7 +125,7 @@ def _phones(rng: np.random.Generator, countries: Ints, words: Texts) -> pa.Array
     formatted = words.phones.pick(rng, countries)
     own = joined(pc.utf8_slice_codeunits(formatted, 0, -4), digits(rng.integers(0, 10_000, count), 4))
     remark = picked(pa.array([" (office)", " ask for me", " ", " ext. 12"]), rng.integers(0, 4, count))
-    return blanked(rng, mended(own, rng.random(count) < 0.04, joined(own, remark)), 0.13)
+    return blanked(rng, mended(own, rng.random(count) < 0.04, joined(own, remark)), NO_PHONE)
 
 
 def _untidy(rng: np.random.Generator, values: pa.Array) -> pa.Array:

@@ -14,7 +14,7 @@ from generators.hopify.texts import Texts, pick
 from schemas.hopify import ORDER_STATUSES, order_discounts, order_items
 from schemas.hopify import orders as table
 
-_ENTERED_LATE = 0.01
+ENTERED_LATE = 0.01
 
 
 def order_rows(rng: np.random.Generator, who: People, placed: Orders, shop: Shop, words: Texts, until: int) -> Batches:
@@ -43,7 +43,7 @@ def entered_rows(
 
 def _entered(rng: np.random.Generator, at: Ints, until: int) -> Ints:
     late = at + rng.integers(DAY, 12 * DAY, len(at))
-    return np.where((rng.random(len(at)) < _ENTERED_LATE) & (late < until), late, at)
+    return np.where((rng.random(len(at)) < ENTERED_LATE) & (late < until), late, at)
 
 
 def _orders(

@@ -25,10 +25,10 @@ FAILURE_CODES: Sequence[str] = (
     "processing_error",
     "limit_exceeded",
 )
-_METHODS = np.array([[0.64, 0.06, 0.20, 0.10], [0.42, 0.32, 0.06, 0.20], [0.14, 0.68, 0.01, 0.17]])
+METHOD_SHARES = np.array([[0.64, 0.06, 0.20, 0.10], [0.42, 0.32, 0.06, 0.20], [0.14, 0.68, 0.01, 0.17]])
 _BANK_TRANSFER = PAYMENT_METHODS.index("bank_transfer")
-_WITHDRAWN = 0.012
-_REFUNDED = 0.022
+WITHDRAWN = 0.012
+GIVEN_BACK = 0.022
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Settled:
 def settle(rng: np.random.Generator, at: Ints, method: Ints, failures: Ints, until: int) -> tuple[Settled, Attempts]:
     """Pay orders placed ``at``, whose first ``failures`` attempts fail, as far as it came by ``until``."""
     count = len(at)
-    withdrawn = rng.random(count) < _WITHDRAWN
+    withdrawn = rng.random(count) < WITHDRAWN
     planned = np.where(withdrawn, 0, np.minimum(failures + 1, MOST_ATTEMPTS))
     order = np.repeat(np.arange(count), planned)
     number = np.arange(len(order)) - np.repeat(np.cumsum(planned) - planned, planned) + 1
@@ -91,7 +91,7 @@ def payment_rows(
 
 def methods(rng: np.random.Generator, segment: Ints) -> Ints:
     """A position in PAYMENT_METHODS for each order: cards for the small, bank transfers for the large."""
-    return choice(_METHODS, segment, rng.random(len(segment)))
+    return choice(METHOD_SHARES, segment, rng.random(len(segment)))
 
 
 def failure_codes(rng: np.random.Generator, failed: Bools) -> pa.Array:
@@ -116,7 +116,7 @@ def _instants(rng: np.random.Generator, at: Ints, method: Ints, order: Ints, num
 def _refunds(rng: np.random.Generator, status: Ints, tried: Ints, until: int) -> tuple[Ints, Ints]:
     """Some succeeded payments are given back within a month; status and last change of every attempt."""
     given_back = tried + rng.integers(2 * DAY, 30 * DAY, len(tried))
-    chosen = (status == SUCCEEDED) & (rng.random(len(tried)) < _REFUNDED) & (given_back < until)
+    chosen = (status == SUCCEEDED) & (rng.random(len(tried)) < GIVEN_BACK) & (given_back < until)
     return np.where(chosen, REFUNDED, status), np.where(chosen, given_back, tried)
 
 

@@ -18,8 +18,8 @@ from generators.hopify.days import DAY, HOUR, MINUTE, MONTHS, month_index, month
 from generators.hopify.personas import habit
 
 _MONTHS = np.arange(MONTHS)
-_PRIORITY_RATE = np.array([0.30, 0.45, 0.19, 0.06])
-_PRIORITY_SPEED = np.array([1.5, 1.0, 0.55, 0.25])
+PRIORITY_SHARES = np.array([0.30, 0.45, 0.19, 0.06])
+PRIORITY_SPEED = np.array([1.5, 1.0, 0.55, 0.25])
 RETRY_FAILS = 0.45
 MOST_ATTEMPTS = 4
 
@@ -90,13 +90,13 @@ def failures(rng: np.random.Generator, risk: Floats) -> Ints:
 
 def priorities(uniforms: Floats) -> Ints:
     """A position in TICKET_PRIORITIES for each uniform draw."""
-    return np.searchsorted(np.cumsum(_PRIORITY_RATE)[:-1], uniforms, "right").astype(np.int64)
+    return np.searchsorted(np.cumsum(PRIORITY_SHARES)[:-1], uniforms, "right").astype(np.int64)
 
 
 def resolution_hours(who: People, asker: Ints, priority: Ints, noise: Floats) -> Floats:
     """How long tickets take: by segment, by priority, and by how hard the customer's setup is; at most 25 days."""
     typical = habit("resolution_hours", who.segment[asker]) * who.traits.slowness[asker]
-    hours: Floats = np.clip(typical * _PRIORITY_SPEED[priority] * np.exp(0.6 * noise), 0.2, 600.0)
+    hours: Floats = np.clip(typical * PRIORITY_SPEED[priority] * np.exp(0.6 * noise), 0.2, 600.0)
     return hours
 
 

@@ -18,8 +18,11 @@ from schemas.hopify import support_tickets as table
 OPEN, PENDING, CLOSED = (TICKET_STATUSES.index(status) for status in TICKET_STATUSES)
 
 # billing, technical, onboarding, feature request, account: newcomers ask how to begin
-_NEWCOMER = (0.12, 0.26, 0.42, 0.06, 0.14)
-_SETTLED = (0.22, 0.40, 0.05, 0.19, 0.14)
+NEWCOMER_DAYS = 60
+NEWCOMER = (0.12, 0.26, 0.42, 0.06, 0.14)
+SETTLED = (0.22, 0.40, 0.05, 0.19, 0.14)
+ANSWERED = 0.41
+"""Share of closed tickets for which the customer says how satisfied it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,8 @@ class Answers:
 def ticket_rows(rng: np.random.Generator, who: People, asked: Tickets, words: Texts, until: int) -> Batches:
     """The support_tickets table as of the instant ``until``, ids from 1 in order of opening."""
     count = len(asked.who)
-    newcomer = (asked.at // DAY - who.signed_up[asked.who] < 60).astype(np.int64)
-    category = choice(np.array([_SETTLED, _NEWCOMER]), newcomer, rng.random(count))
+    newcomer = (asked.at // DAY - who.signed_up[asked.who] < NEWCOMER_DAYS).astype(np.int64)
+    category = choice(np.array([SETTLED, NEWCOMER]), newcomer, rng.random(count))
     got = answers(rng, who.segment[asked.who], asked, until)
     seen = asked.at + np.where(got.response == NULL, 0, got.response) * MINUTE
     rows = batch(
@@ -83,7 +86,7 @@ def satisfactions(rng: np.random.Generator, hours: Floats) -> Ints:
     """1 to 5, better after a quick resolution; NULL for the six in ten who do not answer."""
     count = len(hours)
     mood = 5.1 - 0.52 * np.log2(np.maximum(hours, 2.0) / 2.0) + 0.9 * rng.standard_normal(count)
-    answered = rng.random(count) < 0.41
+    answered = rng.random(count) < ANSWERED
     return np.where(answered, np.clip(np.round(mood), 1, 5).astype(np.int64), NULL)
 
 

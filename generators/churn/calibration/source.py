@@ -6,16 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from generators.churn.specification import BY_PLAN, FIRST_DAY, LAST_DAY
 from generators.errors import GeneratorError
+from generators.found import Columns, columns, row
 from schemas.churn import metadata
 
+__all__ = ["Columns", "Read", "columns", "connect", "in_window", "one_of", "over", "plan_number", "row", "violations"]
+
 Read = Callable[[str], pa.Table]
-Columns = dict[str, NDArray[np.float64]]
 
 
 def connect(directory: Path) -> duckdb.DuckDBPyConnection:
@@ -37,20 +37,6 @@ def over(read: Read) -> duckdb.DuckDBPyConnection:
     for table in metadata.sorted_tables:
         connection.register(table.name, read(table.name))
     return connection
-
-
-def columns(connection: duckdb.DuckDBPyConnection, sql: str) -> Columns:
-    """The result of a query of numbers, an array of doubles a column; NULL is NaN."""
-    found = connection.execute(sql).fetchnumpy()
-    return {name: np.ma.filled(np.ma.asarray(values, float), np.nan) for name, values in found.items()}
-
-
-def row(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, float | None]:
-    """The only row of a query of numbers."""
-    found = connection.execute(sql)
-    names = [column[0] for column in found.description]
-    (values,) = found.fetchall()
-    return {name: None if value is None else float(value) for name, value in zip(names, values, strict=True)}
 
 
 def violations(connection: duckdb.DuckDBPyConnection, table: str, rules: dict[str, str]) -> dict[str, float]:

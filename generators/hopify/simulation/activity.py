@@ -29,7 +29,7 @@ from generators.hopify.tickets import ticket_rows
 from generators.hopify.traits import normal
 from schemas.hopify import CHANNELS
 
-_ENTERED_LATE = 0.03
+ENTERED_LATE = 0.03
 
 
 def welcome(today: Today) -> None:
@@ -106,7 +106,7 @@ def _soon(rng: np.random.Generator, who: People, rows: Ints) -> Ints:
 def _backdated(rng: np.random.Generator, known: Members, buyers: Ints, entered: Ints) -> Ints:
     """When orders entered today were placed: some up to two weeks ago, within the subscription that runs."""
     earlier = entered - (rng.uniform(1.0, 14.0, len(buyers)) * DAY).astype(np.int64)
-    late = (rng.random(len(buyers)) < _ENTERED_LATE) & (earlier >= (known.started[buyers] + 1) * DAY)
+    late = (rng.random(len(buyers)) < ENTERED_LATE) & (earlier >= (known.started[buyers] + 1) * DAY)
     return np.where(late, earlier, entered)
 
 
