@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -76,3 +77,8 @@ def canonical(value: Any) -> Any:
 def arriving(value: Any, type_: LogicalType) -> Any:
     """The canonical form in which ``value`` is to arrive."""
     return canonical(value.lower() if type_ == types.UUID and value else value)
+
+
+def within(gaps: Mapping[str, str], values: Iterable[Any]) -> list[Any]:
+    """The values without those that an engine with these gaps cannot hold."""
+    return [value for value in values if str(value) not in gaps and not (value == NUL and "nul" in gaps)]
