@@ -19,6 +19,9 @@ import typer
 
 from etl import __version__, config
 from etl.errors import ConfigError, EtlError, ExitCode, RunError
+from etl.urls import without_password
+
+log = logging.getLogger(__name__)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -101,6 +104,8 @@ def init(
     from etl.engines import open_source
     from etl.scaffold import scaffold
 
+    if any(without_password(url) != url for url in (source, warehouse)):
+        log.warning("a password on the command line can be read by others; set ETL_SOURCE_PASSWORD instead")
     if output.exists() and not force:
         raise ConfigError(f"{output} is already there", "name another with -o, or overwrite it with --force")
     sections = config.Config()

@@ -14,7 +14,10 @@ from etl.errors import ConfigError
 from etl.sources.base import Source
 from etl.warehouses.base import Warehouse
 
-SOURCES = {"sqlite": "etl.sources.sqlite"}
+SOURCES = {
+    "postgresql": "etl.sources.postgres",
+    "sqlite": "etl.sources.sqlite",
+}
 WAREHOUSES = {"duckdb": "etl.warehouses.duckdb"}
 
 

@@ -17,6 +17,15 @@ def path_of(url: str) -> Path:
     return Path(path)
 
 
+def with_password(url: str, password: str | None) -> str:
+    """The URL with the password in it, unless it has one already."""
+    parts = urlsplit(url)
+    if not password or parts.password is not None:
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
+
+
 def without_password(url: str) -> str:
     """The URL as it may be shown and written down."""
     parts = urlsplit(url)

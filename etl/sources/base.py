@@ -102,6 +102,11 @@ class Snapshot(ABC):
     def read_keys(self, table: Table, keys: pa.Table) -> Iterator[pa.RecordBatch]:
         """The rows whose key is among ``keys``, a table of the key's columns."""
 
+    def holds(self, value: Any) -> bool:
+        """Whether the source can hold a value of one of its types at all; what it cannot needs no proof."""
+        del value
+        return True
+
     @abstractmethod
     def read_constants(self, type_: LogicalType, values: Sequence[Any]) -> pa.Array:
         """The values, put into the source as constants and read through the same reader as rows."""

@@ -19,6 +19,9 @@ _LONG_FRACTION = r"(\.\d{6})\d+"
 _OFFSET = r"[+-]\d\d(:?\d\d)?$"
 _NO_OFFSET = r"[+-]00(:?00)?$"
 
+_DAYS = (-719_162, 2_932_896)
+_MICROSECONDS = (-62_135_596_800_000_000, 253_402_300_799_999_999)
+
 FLOORED = "a fraction of a second floored to microseconds"
 OFFSET = "an offset from UTC, of which the instant is kept"
 
@@ -70,7 +73,18 @@ def _exact(array: pa.Array, column: Column) -> pa.Array:
         raise ValueError("bytes")
     if pa.types.is_string(array.type) and kind in (Kind.INT, Kind.FLOAT, Kind.BOOL):
         raise ValueError("text")  # Arrow would read 0x10 and NaN
+    _refuse_beyond_calendar(array)
     return array.cast(expected)
+
+
+def _refuse_beyond_calendar(array: pa.Array) -> None:
+    """Infinities, and years that some engine cannot hold: all of them hold 1 to 9999."""
+    if not pa.types.is_temporal(array.type) or pa.types.is_time(array.type):
+        return
+    bounds = pc.min_max(array.cast(pa.int32() if pa.types.is_date32(array.type) else pa.int64())).as_py()
+    least, most = _DAYS if pa.types.is_date32(array.type) else _MICROSECONDS
+    if bounds["min"] is not None and (bounds["min"] < least or bounds["max"] > most):
+        raise ValueError("infinite, or not between the years 1 and 9999")
 
 
 def _floored(array: pa.Array, column: Column, lost: Tally) -> pa.Array:

@@ -139,7 +139,7 @@ class PushdownSide(Side):
         return self._read_keys(keys)
 
     def close(self) -> None:
-        self._engine.run(f"DROP TABLE {self._sums}")
+        self._engine.run(f"DROP TABLE IF EXISTS {self._sums}")
 
 
 class StreamSide(Side):
@@ -197,7 +197,7 @@ class StreamSide(Side):
         return pa.Table.from_batches(self._read_keys(keys), self._table.arrow)
 
     def close(self) -> None:
-        self._scratch.run(f"DROP TABLE {self._sums}")
+        self._scratch.run(f"DROP TABLE IF EXISTS {self._sums}")
 
     def _chunk_sums(self) -> str:
         return self._scratch.dialect.bucket_sums(self._table.columns, summed_key(self._table), "chunk")

@@ -80,7 +80,9 @@ def test_a_renamed_column_is_a_new_one_beside_the_old(loaded: Project) -> None:
 
 
 def test_a_column_renamed_in_case_alone_is_the_same_column(loaded: Project) -> None:
-    loaded.source.execute("ALTER TABLE items RENAME COLUMN amount TO Amount", "UPDATE items SET Amount = Amount + 1")
+    loaded.source.execute(
+        'ALTER TABLE items RENAME COLUMN amount TO "Amount"', 'UPDATE items SET "Amount" = "Amount" + 1'
+    )
     assert loaded.synced().drift == "column amount is now called Amount"
     again = loaded.synced()
     assert (again.drift, again.check.equal) == ("", True)

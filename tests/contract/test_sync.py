@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
-from support.items import CURSORLESS, ITEMS, KEYLESS, ROWS, changing, item, items, moment, stored
+from support.items import CURSORLESS, ITEMS, KEYLESS, ROWS, changing, item, items, moment
 from support.project import Project
 
 from etl.errors import StoppedTableError
@@ -25,7 +26,8 @@ def loaded(project: Project) -> Project:
 def test_the_first_load_is_full_and_proven(loaded: Project) -> None:
     loaded.assert_equal(ITEMS)
     load, check = loaded.loads()[-1], loaded.checks()[-1]
-    assert (load.load_no, load.kind, load.extracted, load.watermark) == (1, "full", ROWS, stored(ROWS - 1))
+    assert (load.load_no, load.kind, load.extracted) == (1, "full", ROWS)
+    assert datetime.fromisoformat(load.watermark or "") == moment(ROWS - 1)
     assert (check.equal, check.load_id, check.source_rows, check.warehouse_rows) == (True, load.load_id, ROWS, ROWS)
     assert check.source_hash == check.warehouse_hash
     assert loaded.gate() == ""
@@ -39,7 +41,7 @@ def test_only_what_changed_is_moved(loaded: Project) -> None:
     assert (result.kind, result.extracted, result.repaired) == (LoadKind.INCREMENTAL, 5 + 3 + tie, 0)
     loaded.assert_equal(ITEMS)
     assert [load.kind for load in loaded.loads()] == ["full", "incremental"]
-    assert loaded.loads()[-1].watermark == stored(ROWS + 10)
+    assert datetime.fromisoformat(loaded.loads()[-1].watermark or "") == moment(ROWS + 10)
     assert loaded.gate() == ""
 
 

@@ -170,7 +170,8 @@ class PostgresEngine(SourceEngine):
         names = ", ".join(self.quote(column.name) for column in table.columns)
         marks = ", ".join("%s" for _ in table.columns)
         with psycopg.connect(self._url) as connection, connection.cursor() as cursor:
-            cursor.executemany(f"INSERT INTO {self.quote(table.name)} ({names}) VALUES ({marks})".encode(), list(rows))
+            into = f"{self.quote(table.name)} ({names})".replace("%", "%%")
+            cursor.executemany(f"INSERT INTO {into} VALUES ({marks})".encode(), list(rows))
 
     def rows(self, relation: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
         names = ", ".join(map(self.quote, columns))

@@ -1,0 +1,151 @@
+"""What tables a PostgreSQL database has, read from pg_catalog: four queries whatever the number of tables.
+
+https://www.postgresql.org/docs/current/catalogs.html
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from schemas import types
+from schemas.table import FULL, Column, Cursor, CursorKind, Table
+from schemas.types import Kind, LogicalType
+
+Rows = list[dict[str, Any]]
+Query = Callable[[str], Rows]
+
+_CURSOR_NAMES = ("updated_at", "modified_at", "last_modified", "last_updated", "updated_on", "modified_on", "updatedat")
+
+_RELATIONS = """
+SELECT c.oid::bigint AS oid, n.nspname::text AS schema, c.relname::text AS name,
+       n.nspname = current_schema() AS is_default
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
+  AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+ORDER BY 2, 3"""
+# A domain is what it is made of.
+_COLUMNS = """
+SELECT a.attrelid::bigint AS oid, a.attname::text AS name, a.attnotnull AS required,
+       COALESCE(b.typname, t.typname)::text AS type,
+       (CASE WHEN t.typtype = 'd' THEN b.typtype ELSE t.typtype END)::text AS class,
+       (CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END)::bigint AS modifier,
+       (COALESCE(b.typcategory, t.typcategory))::text AS category,
+       COALESCE(pg_catalog.col_description(a.attrelid, a.attnum), '')::text AS comment
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype AND t.typtype = 'd'
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+ORDER BY a.attrelid, a.attnum"""
+# Deferrable, partial and expression indexes do not name a row at every moment.
+_KEYS = """
+SELECT i.indrelid::bigint AS oid, i.indexrelid::bigint AS index, i.indisprimary AS is_primary, a.attname::text AS name
+FROM pg_catalog.pg_index i
+CROSS JOIN LATERAL unnest(i.indkey[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k(attnum, position)
+JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+WHERE i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+ORDER BY 1, 2, k.position"""
+_REFERENCES = """
+SELECT f.conrelid::bigint AS oid, f.confrelid::bigint AS target
+FROM pg_catalog.pg_constraint f WHERE f.contype = 'f' ORDER BY 1, 2"""
+
+_NAMED: dict[str, LogicalType] = {
+    "int2": types.INT,
+    "int4": types.INT,
+    "int8": types.INT,
+    "oid": types.INT,
+    "bool": types.BOOL,
+    "float4": types.FLOAT,
+    "float8": types.FLOAT,
+    "date": types.DATE,
+    "timestamp": types.DATETIME,
+    "timestamptz": types.TIMESTAMP,
+    "time": types.TIME,
+    "uuid": types.UUID,
+    "json": types.JSON,
+    "jsonb": types.JSON,
+    "bytea": types.BYTES,
+    "bpchar": types.CHAR,
+}
+UNBOUNDED = types.decimal(38, 18)
+"""A numeric without precision: what does not fit is refused when it is read, and never rounded."""
+
+
+def tables(query: Query) -> tuple[Table, ...]:
+    """Every table and view outside the system's own schemas."""
+    columns, keys, references = (_grouped(query(sql)) for sql in (_COLUMNS, _KEYS, _REFERENCES))
+    relations = {row["oid"]: row for row in query(_RELATIONS)}
+    targets = {oid: _table(row, (), (), ()).target for oid, row in relations.items()}
+    return tuple(
+        _table(
+            row,
+            [_column(column) for column in columns[oid]],
+            keys[oid],
+            [targets[other["target"]] for other in references[oid] if other["target"] in targets],
+        )
+        for oid, row in relations.items()
+        if columns[oid]
+    )
+
+
+def _grouped(rows: Rows) -> dict[int, Rows]:
+    found: dict[int, Rows] = defaultdict(list)
+    for row in rows:
+        found[row["oid"]].append(row)
+    return found
+
+
+def _table(
+    row: dict[str, Any], columns: Sequence[Column], keys: Iterable[dict[str, Any]], refs: Sequence[str]
+) -> Table:
+    return Table(
+        row["name"],
+        tuple(columns),
+        _key(keys, {column.name for column in columns if not column.nullable}),
+        _cursor(columns),
+        "" if row["is_default"] else row["schema"],
+        tuple(dict.fromkeys(refs)),
+    )
+
+
+def _column(row: dict[str, Any]) -> Column:
+    return Column(row["name"], column_type(row), not row["required"], row["comment"])
+
+
+def column_type(row: dict[str, Any]) -> LogicalType:
+    """The logical type; of what has none of its own (enums, arrays, inet, money, intervals …) the server's text."""
+    if row["type"] == "numeric":
+        return _numeric(row["modifier"])
+    named = _NAMED.get(row["type"])
+    return named or types.STRING
+
+
+def _numeric(modifier: int) -> LogicalType:
+    """Precision and scale out of a type modifier: precision in the high half, scale as 11 bits with sign in the low.
+
+    https://github.com/postgres/postgres/blob/REL_17_STABLE/src/backend/utils/adt/numeric.c (make_numeric_typmod)
+    """
+    if modifier < 0:
+        return UNBOUNDED
+    precision, scale = (modifier - 4) >> 16 & 0xFFFF, ((modifier - 4 & 0x7FF) ^ 1024) - 1024
+    if scale < 0:
+        return types.decimal(precision - scale, 0)
+    return types.decimal(max(precision, scale), scale)
+
+
+def _key(indexes: Iterable[dict[str, Any]], required: set[str]) -> tuple[str, ...]:
+    """The primary key, else the narrowest unique index over columns that cannot be NULL."""
+    found: dict[tuple[bool, int], list[str]] = defaultdict(list)
+    for row in indexes:
+        found[not row["is_primary"], row["index"]].append(row["name"])
+    usable = [(other, len(names), tuple(names)) for (other, _), names in found.items() if set(names) <= required]
+    return min(usable)[2] if usable else ()
+
+
+def _cursor(columns: Sequence[Column]) -> Cursor:
+    """The column that by its usual name and type says when a row last changed."""
+    kinds = (Kind.DATETIME, Kind.TIMESTAMP)
+    by_name = {column.name.lower(): column.name for column in columns if column.type.kind in kinds}
+    name = next((by_name[name] for name in _CURSOR_NAMES if name in by_name), None)
+    return Cursor(CursorKind.UPDATED_AT, name) if name else FULL
