@@ -4,13 +4,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
+AIRFLOW_ARGS ?=
 DEMO_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test env lint types imports format lock bench clean
+.PHONY: help airflow demo test env lint types imports format lock bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+airflow: $(VENV)/.env ## Airflow on 127.0.0.1 with a generated world as its source, until Ctrl-C
+	$(BIN)/python scripts/airflow_local.py $(AIRFLOW_ARGS)
 
 demo: $(VENV)/.demo ## generate a world, copy it, change it, copy the change, prove both equal
 	$(BIN)/etl demo $(DEMO_ARGS)
