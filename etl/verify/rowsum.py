@@ -19,11 +19,12 @@ import pyarrow as pa
 from etl.dialects.base import BUCKETS, WORDS, RowsumDialect
 from etl.queryable import Queryable
 from etl.ranges import Ranges
+from etl.readahead import readahead
 from etl.scratch import Scratch
 from schemas.table import Column, Table
 from schemas.types import Kind
 
-CHUNK_ROWS = 524_288
+CHUNK_ROWS = 262_144
 CHUNK_BYTES = 128 << 20
 _COMPACT_ROWS = 32 * BUCKETS
 _names = count(1)
@@ -171,8 +172,8 @@ class StreamSide(Side):
             self._compact()
 
     def add_all(self) -> StreamSide:
-        """Read every row and add it."""
-        for chunk in chunks(self._read(), self._table):
+        """Read every row and add it, each chunk while the next one is being read."""
+        for chunk in readahead(chunks(self._read(), self._table)):
             self.add(chunk)
         return self
 
