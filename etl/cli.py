@@ -14,6 +14,7 @@ from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -33,6 +34,9 @@ app = typer.Typer(
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Configuration file; etl.toml if there is one.")]
 Tables = Annotated[list[str] | None, typer.Argument(help="Tables; all of them if none is named.", metavar="[TABLE]…")]
+CustomersOption = Annotated[
+    int | None, typer.Option(help="How large a world; the number its specification is for if not given.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON and nothing else on standard output.")]
 
 
@@ -40,6 +44,8 @@ class World(StrEnum):
     """The worlds that can be generated."""
 
     HOPIFY = "hopify"
+    CHURN = "churn"
+    HEALTH = "health"
 
 
 class ModeChoice(StrEnum):
@@ -80,16 +86,21 @@ def _options(
 @app.command()
 def demo(
     world: Annotated[World, typer.Option(help="Which world.")] = World.HOPIFY,
-    customers: Annotated[int, typer.Option(min=0, help="How large a world.")] = 20_000,
+    customers: CustomersOption = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 42,
     directory: Annotated[Path, typer.Option("--dir", help="Where its files go.")] = Path("data"),
     config_file: ConfigOption = None,
 ) -> None:
-    """Generate a world, copy it, change it, copy the change, prove both equal, and draw a dashboard."""
-    from etl.demo import demo as run_demo
+    """Generate a world and take it through the whole course.
 
-    del world
-    run_demo(config.load(config_file), directory, customers, seed)
+    hopify is copied, changed, copied again, proven equal and drawn as a dashboard; churn becomes
+    Parquet files, raw, staged and analytic; health is summarised, copied and proven equal.
+    """
+    from etl.demos import demo as run_demo
+    from generators.worlds import world as named
+
+    size = named(world).customers if customers is None else customers
+    run_demo(world, config.load(config_file), directory, size, seed)
 
 
 @app.command()
@@ -122,22 +133,38 @@ def init(
 @app.command()
 def generate(
     world: World,
-    to: Annotated[str, typer.Option("--to", help="Where to: sqlite:///file.db")],
-    customers: Annotated[int, typer.Option(help="How large a world.")] = 20_000,
+    to: Annotated[
+        str,
+        typer.Option("--to", help="sqlite:///file.db, parquet:DIR, postgresql://user@host/db or mssql://user@host/db"),
+    ],
+    customers: CustomersOption = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 42,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; the rows are the same for any number.")] = 1,
-    replace: Annotated[bool, typer.Option("--replace", help="Overwrite what is there.")] = False,
+    workers: Annotated[int, typer.Option(help="Made at once; the rows are the same for any number.")] = 1,
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite the world's tables if they are there.")] = False,
+    check_only: Annotated[
+        bool, typer.Option("--check-only", help="Generate nothing: judge what is there already.")
+    ] = False,
+    config_file: ConfigOption = None,
 ) -> None:
-    """Generate a world into a database."""
+    """Generate a world into a database or files, read it back and print its calibration report."""
     from etl.console import grid, out, row_progress
-    from generators import hopify
+    from etl.urls import with_password
+    from generators import worlds
 
-    del world
-    with row_progress("generating") as progress:
-        rows = hopify.generate(
-            to, customers=customers, seed=seed, workers=workers, replace=replace, progress=progress.rows
-        )
-    out.print(grid("", ("table", "rows"), [(table, f"{count:,}") for table, count in rows.items()], ("rows",)))
+    password = config.load(config_file).source.password
+    is_server = bool(urlsplit(to).netloc)
+    url = with_password(to, password.get_secret_value() if password and is_server else None)
+    if not check_only:
+        with row_progress("generating") as progress:
+            rows = worlds.generate(
+                world, url, customers=customers, seed=seed, workers=workers, replace=replace, progress=progress.rows
+            )
+        out.print(grid("", ("table", "rows"), [(table, f"{count:,}") for table, count in rows.items()], ("rows",)))
+        customers = worlds.world(world).customers if customers is None else customers
+    report = worlds.check(world, url, customers=customers)
+    out.print(f"\n{report.text()}", markup=False, soft_wrap=True)
+    if not report.passed:
+        raise typer.Exit(ExitCode.DIFFERENT)
 
 
 @app.command()

@@ -18,6 +18,7 @@ import generators.hopify.generation
 from generators.calibration import Report
 from generators.churn.specification import REFERENCE_CUSTOMERS
 from generators.errors import GeneratorError
+from generators.found import one
 from generators.health import batches as health_batches
 from generators.health import core as health_core
 from generators.loading import Progress, load
@@ -128,6 +129,5 @@ def check(name: str, at: str, *, customers: int | None = None) -> Report:
     of = world(name)
     with open_reader(at, of.metadata) as connection:
         if customers is None:
-            (found,) = connection.execute(of.asked).fetchone() or (0,)
-            customers = int(found or 0)
+            customers = int(one(connection, of.asked) or 0)
         return of.judge(connection, customers)

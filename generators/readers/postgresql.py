@@ -63,5 +63,5 @@ class PostgresRows:
         self._connection.close()
 
     def _failed(self, error: Exception) -> GeneratorError:
-        reason = " ".join(str(error).split()).rstrip(".")
+        reason = " ".join(str(error).split()).rstrip(".? ")
         return GeneratorError(f"{self._at} cannot be read: {reason}. Check the URL, or generate the world there first.")

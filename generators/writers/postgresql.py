@@ -125,7 +125,7 @@ class PostgresWriter:
 
     def _failed(self, error: Exception) -> GeneratorError:
         # The driver's messages end with the server's: "[libpq] Failed …: ERROR:  …".
-        reason = " ".join(str(error).split()).rstrip(".")
+        reason = " ".join(str(error).split()).rstrip(".? ")
         return GeneratorError(
             f"{self._to} cannot be written: {reason}. Check the URL, the rights and the server's log."
         )

@@ -14,7 +14,7 @@ from generators.hopify.calibration.exposure import DAYS_A_MONTH, Exposure, segme
 from generators.hopify.calibration.judging import by_number, rate, season, share
 from generators.hopify.columns import Floats
 from generators.hopify.curves import ORDER_SEASON, ORDER_WEEK, order_weight
-from generators.hopify.days import month_index
+from generators.hopify.days import LAST_DAY, month_index
 from generators.hopify.orders import ENTERED_LATE
 from generators.hopify.personas import PERSONAS
 from generators.hopify.potential import value_pull
@@ -26,7 +26,9 @@ _MONTH = "MONTH(ordered_at) - 1"
 
 def lines(connection: DuckDBPyConnection, exposed: Exposure) -> list[Line]:
     """The lines about ``orders``, ``order_items`` and ``order_discounts``."""
-    late = "SELECT COUNT(*) FILTER (WHERE created_at > ordered_at) AS hits, COUNT(*) AS cases FROM orders"
+    # Simulation enters more of them late, so that there is something to find.
+    late = f"""SELECT COUNT(*) FILTER (WHERE created_at > ordered_at) AS hits, COUNT(*) AS cases FROM orders
+        WHERE ordered_at <= DATE '{LAST_DAY}'"""
     return [
         *_rates(connection, exposed),
         *_seasons(connection, exposed),

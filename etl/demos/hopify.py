@@ -1,4 +1,4 @@
-"""`etl demo`: the whole course on a generated world, with nothing but files."""
+"""The hopify demo: the whole course, from an empty directory to a dashboard over proven data."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from etl.config import Config
-from etl.console import grid, out, row_progress, show_synced
-from etl.errors import DifferenceError, RunError
+from etl.console import grid, out, row_progress
+from etl.demos.steps import generated, headline, proven, remove_earlier, synced, timed, with_files
 from etl.session import Session, open_session
-from etl.sync.run import Failed
 from etl.sync.table import Synced
 from etl.urls import file_url
-from etl.verify.verify import Verified
 from generators import hopify
 
 DAYS = 30
@@ -41,17 +39,6 @@ class DemoFiles:
         """The page to look at."""
         return self.directory / "dashboard.html"
 
-    def config(self, base: Config) -> Config:
-        """``base`` with these files as source and warehouse."""
-        return base.model_copy(
-            update={
-                "source": base.source.model_copy(update={"url": file_url("sqlite", self.source)}),
-                "warehouse": base.warehouse.model_copy(update={"url": file_url("duckdb", self.warehouse)}),
-                "publish": base.publish.model_copy(update={"world": "hopify"}),
-                "tables": {},
-            }
-        )
-
 
 def demo(base: Config, directory: Path, customers: int, seed: int) -> None:
     """Generate, sync, verify, build marts, simulate, sync the change, verify, build again, draw.
@@ -59,47 +46,24 @@ def demo(base: Config, directory: Path, customers: int, seed: int) -> None:
     Starts a fresh world every time: what an earlier demo left in ``directory`` is removed.
     Raises ``DifferenceError`` if a table is not equal in the end.
     """
-    started = time.monotonic()
     files = DemoFiles(directory)
-    _remove_earlier(files)
-    _generate(files, customers, seed)
-    with open_session(files.config(base), ()) as session:
-        first = _synced(session, "First sync: everything is new")
-        _proven_and_built(session)
-        _simulate(files, DAYS)
-        second = _synced(session, f"Second sync, {DAYS} days later: only what changed is moved")
-        _proven_and_built(session)
-        page = session.dashboard(files.dashboard)
-        _closing(session, first, second)
-    out.print(f"\nDashboard: {page}   Source: {files.source}   Warehouse: {files.warehouse}")
-    out.print(f"Done in {time.monotonic() - started:.1f} s. The next `etl demo` starts a fresh world again.")
-
-
-def _remove_earlier(files: DemoFiles) -> None:
-    try:
-        files.directory.mkdir(parents=True, exist_ok=True)
-        for path in (files.source, files.warehouse, Path(f"{files.warehouse}.wal"), files.dashboard):
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        raise RunError(f"{files.directory} cannot be written: {error.strerror}", "name another with --dir") from error
-
-
-def _headline(text: str) -> None:
-    out.print()
-    out.rule(text, align="left", style="dim")
-
-
-def _generate(files: DemoFiles, customers: int, seed: int) -> None:
-    _headline(f"Generating the hopify world: {customers:,} customers, 36 months, seed {seed}")
-    started = time.monotonic()
-    with row_progress("generating") as progress:
-        rows = hopify.generate(file_url("sqlite", files.source), customers=customers, seed=seed, progress=progress.rows)
-    total, seconds = sum(rows.values()), time.monotonic() - started
-    out.print(f"{total:,} rows in {len(rows)} tables, {seconds:.1f} s, {files.source}")
+    with timed("The next `etl demo` starts a fresh world again."):
+        remove_earlier(directory, (files.source, files.warehouse, Path(f"{files.warehouse}.wal"), files.dashboard))
+        headline(f"Generating the hopify world: {customers:,} customers, 36 months, seed {seed}")
+        generated("hopify", file_url("sqlite", files.source), files.source, customers, seed)
+        with open_session(with_files(base, files.source, files.warehouse, "hopify"), ()) as session:
+            first = synced(session, "First sync: everything is new")
+            _proven_and_built(session)
+            _simulate(files, DAYS)
+            second = synced(session, f"Second sync, {DAYS} days later: only what changed is moved")
+            _proven_and_built(session)
+            page = session.dashboard(files.dashboard)
+            _closing(session, first, second)
+        out.print(f"\nDashboard: {page}   Source: {files.source}   Warehouse: {files.warehouse}")
 
 
 def _simulate(files: DemoFiles, days: int) -> None:
-    _headline(f"Simulating {days} more days in the source")
+    headline(f"Simulating {days} more days in the source")
     started = time.monotonic()
     with row_progress("simulating") as progress:
         changes = hopify.simulate(file_url("sqlite", files.source), days=days, progress=progress.rows)
@@ -116,35 +80,14 @@ def _simulate(files: DemoFiles, days: int) -> None:
     )
 
 
-def _synced(session: Session, title: str) -> list[Synced]:
-    _headline(title)
-    with row_progress("syncing") as progress:
-        results = list(session.sync(progress=progress))
-    show_synced(results)
-    failed = [result for result in results if isinstance(result, Failed)]
-    if failed:
-        raise failed[0].error
-    return [result for result in results if isinstance(result, Synced)]
-
-
 def _proven_and_built(session: Session) -> None:
-    started = time.monotonic()
-    verified = list(session.verify())
-    unequal = [v.table if isinstance(v, Failed) else v.check.table_name for v in verified if not _is_equal(v)]
-    if unequal:
-        raise DifferenceError(f"not equal to the source: {', '.join(unequal)}", "run: etl verify")
-    seconds = time.monotonic() - started
-    out.print(f"\nVerified once more from a fresh snapshot: {len(verified)} tables equal, {seconds:.1f} s")
+    proven(session)
     marts = session.build_marts()
     out.print(f"Gate open, {len(marts)} marts built and tested, {sum(m.seconds for m in marts):.1f} s")
 
 
-def _is_equal(result: Verified | Failed) -> bool:
-    return not isinstance(result, Failed) and result.check.equal
-
-
 def _closing(session: Session, first: Sequence[Synced], second: Sequence[Synced]) -> None:
-    _headline("What was moved and what was proven")
+    headline("What was moved and what was proven")
     before = {result.table: result for result in first}
     rows = []
     for result in second:
@@ -193,7 +136,7 @@ def _retention(session: Session) -> None:
         for row in table.to_pylist()
     ]
     columns = ("signed up", "customers", *(f"month {m}" for m in range(months + 1)))
-    _headline("Retention by signup cohort: the share still subscribed, the first cohorts")
+    headline("Retention by signup cohort: the share still subscribed, the first cohorts")
     out.print(grid("", columns, rows, columns[1:]))
 
 
