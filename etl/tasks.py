@@ -175,5 +175,8 @@ def _proof(check: Check) -> Proof:
 
 
 def _verdict(name: str, check: Check | None, reason: str | None) -> str:
-    rows = f"{check.source_rows:,} {'=' if check.equal else '≠'} {check.warehouse_rows:,}" if check else "no check"
+    """A table's rows in source and warehouse, and why it does not pass; rows can be as many and still differ."""
+    if check is None:
+        return f"{name} ({reason})"
+    rows = f"{check.source_rows:,} {'=' if check.source_rows == check.warehouse_rows else '≠'} {check.warehouse_rows:,}"
     return f"{name} {rows} ({reason})" if reason else f"{name} {rows}"

@@ -34,7 +34,7 @@ def test_a_shut_gate_names_the_table_and_the_reason_first(config: Config, caplog
     caplog.set_level(logging.INFO, "etl.tasks")
     with pytest.raises(GateShutError, match="products has not been synced"):
         tasks.pass_gate(config, ["plans", "products"])
-    assert caplog.messages[0] == ("gate shut, 1 of 2 tables pass: plans 9 = 9; products no check (has not been synced)")
+    assert caplog.messages[0] == ("gate shut, 1 of 2 tables pass: plans 9 = 9; products (has not been synced)")
 
 
 def test_a_table_without_a_check_is_not_proven(config: Config) -> None:
