@@ -14,7 +14,6 @@ from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 
@@ -148,11 +147,11 @@ def generate(
 ) -> None:
     """Generate a world into a database or files, read it back and print its calibration report."""
     from etl.console import grid, out, row_progress
-    from etl.urls import with_password
+    from etl.urls import split, with_password
     from generators import worlds
 
     password = config.load(config_file).source.password
-    is_server = bool(urlsplit(to).netloc)
+    is_server = bool(split(to).netloc)
     url = with_password(to, password.get_secret_value() if password and is_server else None)
     if not check_only:
         with row_progress("generating") as progress:

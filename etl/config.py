@@ -7,6 +7,7 @@ has a variable of its own: ``[sync] max_delete_share`` is ``ETL_SYNC_MAX_DELETE_
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from etl.errors import ConfigError
 from schemas import types
 
 DEFAULT_FILE = Path("etl.toml")
+_SIZE = re.compile(r"\s*\d+(\.\d+)?\s*([kmgt]i?)?b\s*", re.IGNORECASE)
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -40,6 +42,13 @@ class WarehouseConfig(_Section):
     password: SecretStr | None = None
     memory_limit: str = "2GB"
     wait_seconds: Annotated[float, Field(ge=0)] = 600
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _size(cls, value: str) -> str:
+        if value and not _SIZE.fullmatch(value):
+            raise ValueError(f"{value!r} is no size, such as 2GB or 512MiB")
+        return value
 
 
 class SyncConfig(_Section):
@@ -108,7 +117,7 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
         raise ConfigError(f"there is no configuration at {path}", "name another with --config, or write one: etl init")
     file = path or DEFAULT_FILE
     values = _read(file) if file.is_file() else {}
-    given = {**dotenv_values(".env"), **(os.environ if environment is None else environment)}
+    given = {**_env_file(), **(os.environ if environment is None else environment)}
     for section, field, variable in _variables():
         if given.get(variable) is not None:
             held = values.setdefault(section, {})
@@ -129,6 +138,13 @@ def _variables() -> Iterator[tuple[str, str, str]]:
                 yield section, field, f"ETL_{section}_{field}".upper()
 
 
+def _env_file() -> dict[str, str | None]:
+    try:
+        return dotenv_values(".env")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f".env cannot be read: {error}", "check its rights and that it is UTF-8 text") from error
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text("utf-8"))
@@ -146,4 +162,4 @@ def _first_problem(error: ValidationError, file: Path, given: Mapping[str, str |
     origin = variable if variable in given else f"{file}: {place}"
     if problem["type"] == "extra_forbidden":
         return f"{origin} is not something that can be configured"
-    return f"{origin}: {problem['msg']}"
+    return f"{origin}: {problem['msg'].removeprefix('Value error, ')}"

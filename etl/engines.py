@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import Any
-from urllib.parse import urlsplit
 
 from etl.config import Config
 from etl.errors import ConfigError
 from etl.sources.base import Source
+from etl.urls import split
 from etl.warehouses.base import Warehouse
 
 SOURCES = {
@@ -38,7 +38,7 @@ def open_warehouse(config: Config, *, create: bool = True) -> Warehouse:
 
 
 def _module(engines: dict[str, str], url: str, role: str) -> Any:
-    scheme = urlsplit(url).scheme.partition("+")[0]
+    scheme = split(url).scheme.partition("+")[0]
     if scheme not in engines:
         listed = ", ".join(f"{name}:///…" for name in engines)
         raise ConfigError(f"{role}.url has no known engine: {scheme or url!r}", f"the engines are {listed}")

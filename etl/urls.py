@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from etl.errors import ConfigError
 
 
+def split(url: str) -> SplitResult:
+    """The URL's parts; raises ``ConfigError`` for what is none, without repeating it: it may hold a password."""
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise ConfigError(f"a URL cannot be read: {error}", "write it as engine://user@host/database") from error
+
+
 def path_of(url: str) -> Path:
     """The file a ``scheme:///path`` URL names: three slashes for a relative path, four for an absolute one."""
-    parts = urlsplit(url)
+    parts = split(url)
     path = unquote(parts.path).removeprefix("/")
     if not path or parts.netloc:
         raise ConfigError(f"{without_password(url)} names no file", f"write it as {parts.scheme}:///path/to/file")
@@ -19,7 +27,7 @@ def path_of(url: str) -> Path:
 
 def with_password(url: str, password: str | None) -> str:
     """The URL with the password in it, unless it has one already."""
-    parts = urlsplit(url)
+    parts = split(url)
     if not password or parts.password is not None:
         return url
     user, _, host = parts.netloc.rpartition("@")
@@ -28,7 +36,7 @@ def with_password(url: str, password: str | None) -> str:
 
 def without_password(url: str) -> str:
     """The URL as it may be shown and written down."""
-    parts = urlsplit(url)
+    parts = split(url)
     if parts.password is None:
         return url
     user_and_host = parts.netloc.rpartition("@")

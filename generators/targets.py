@@ -46,7 +46,7 @@ def target(url: str) -> Target:
     if engine not in _FILES:
         _check_server(found)
     elif str(found.path) in {"", "."} or (engine == "sqlite" and not rest.startswith("///")):
-        raise GeneratorError(f"{url!r} names no place for the rows. Give {FORMS}.")
+        raise GeneratorError(f"{without_password(url)!r} names no place for the rows. Give {FORMS}.")
     return found
 
 
