@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -28,8 +29,11 @@ class Done:
     err: str
 
 
-def run_etl(directory: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Done:
-    """Run the installed command in ``directory``."""
+def run_etl(
+    directory: Path, *arguments: str, environment: Mapping[str, str] | None = None, largest_file: int | None = None
+) -> Done:
+    """Run the installed command in ``directory``; no file may grow past ``largest_file`` bytes, as on a full disk."""
+    limit = (largest_file, largest_file) if largest_file else (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
     done = subprocess.run(  # noqa: S603
         [str(ETL), *arguments],
         cwd=directory,
@@ -38,6 +42,7 @@ def run_etl(directory: Path, *arguments: str, environment: Mapping[str, str] | N
         text=True,
         check=False,
         timeout=300,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
     )
     return Done(done.returncode, done.stdout, done.stderr)
 
