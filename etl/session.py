@@ -17,8 +17,9 @@ from etl.publish.queries import Query, chosen, load
 from etl.scratch import Scratch
 from etl.sources.base import Source
 from etl.sync import plan
+from etl.sync.move import Progress
 from etl.sync.run import Failed, sync
-from etl.sync.table import Progress, Synced
+from etl.sync.table import Synced
 from etl.verify.comparison import Comparer
 from etl.verify.rowsum import Mode
 from etl.verify.verify import Verified, Verifier

@@ -12,9 +12,10 @@ from etl.errors import RunError, WarehouseError
 from etl.ledger import Ledger, Run, new_id
 from etl.scratch import Scratch
 from etl.sources.base import Source
+from etl.sync.move import Context, Progress
 from etl.sync.plan import chosen, configured
 from etl.sync.scope import Scoper
-from etl.sync.table import Context, Progress, Synced, sync_table
+from etl.sync.table import Synced, sync_table
 from etl.verify.comparison import Comparer
 from etl.warehouses.base import STAGING, Warehouse
 from schemas.table import Table

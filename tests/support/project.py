@@ -14,8 +14,9 @@ from typing import Any
 from etl.config import Config
 from etl.ledger import Check, Load
 from etl.session import Session, open_session
+from etl.sync.move import Progress
 from etl.sync.run import Failed
-from etl.sync.table import Progress, Synced
+from etl.sync.table import Synced
 from etl.verify.verify import Verified
 from etl.warehouses.base import STAGING
 from schemas.table import Table

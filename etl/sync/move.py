@@ -1,0 +1,156 @@
+"""Moving one table's rows: into staging, and from there in one transaction into the target."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from etl.config import SyncConfig
+from etl.dialects.base import Statement
+from etl.ledger import Ledger, Load, LoadKind, columns_json, next_load
+from etl.readahead import readahead
+from etl.sources.base import Reach, Snapshot, Window
+from etl.sync.scope import Scoper
+from etl.verify.comparison import Comparer
+from etl.verify.drift import Drift
+from etl.verify.repair import Repair, apply_repair
+from etl.verify.rowsum import StreamSide, chunks
+from etl.warehouses.base import STAGING, Warehouse
+from schemas.table import CursorKind, Table
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[str, str, int], None]
+"""Called with a table's name, the step it is in, and the rows moved since the last call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every table of one run shares."""
+
+    snapshot: Snapshot
+    identity: str
+    warehouse: Warehouse
+    ledger: Ledger
+    comparer: Comparer
+    scoper: Scoper
+    config: SyncConfig
+    run_id: str
+    progress: Progress
+
+
+class Mover:
+    """Moves one table's rows. ``extracted`` and ``repaired`` count them, ``kind`` is that of the first load."""
+
+    def __init__(self, context: Context, table: Table, reach: Reach) -> None:
+        self._context, self._table, self._reach = context, table, reach
+        self._warehouse, self._ledger = context.warehouse, context.ledger
+        self._target = context.warehouse.relation("raw", table.target)
+        self._staging = f"{STAGING}{table.target}"
+        self.extracted = self.repaired = 0
+        self.kind: LoadKind | None = None
+
+    def load_all(self, newest: Load | None, kind: LoadKind) -> StreamSide:
+        """Every row into a new table that takes the target's place; returns the source's side, summed on the way."""
+        source = self._context.comparer.unsummed_source(self._table)
+        self._create_staging()
+        before = self.extracted
+        self.step("extract")
+        # Two cores, three kinds of work: the next chunk is read and the last one summed while this one is loaded.
+        with ThreadPoolExecutor(1, thread_name_prefix="rowsum") as pool:
+            for chunk in readahead(chunks(self._context.snapshot.read(self._table), self._table)):
+                summed = pool.submit(source.add, chunk)
+                self._stage(chunk)
+                summed.result()
+        self.step("merge")
+        staged = self._warehouse.relation("raw", self._staging)
+        swap = (f"DROP TABLE IF EXISTS {self._target}", self._warehouse.dialect.rename(staged, self._table.target))
+        self._commit(self._next(newest, kind, self.extracted - before), *swap)
+        return source
+
+    def merge_window(self, newest: Load) -> set[str]:
+        """Extract what is at or past the watermark, and merge it; nothing is written if that is nothing.
+
+        Returns the partitions that were touched.
+        """
+        self._create_staging()
+        self.step("extract")
+        for chunk in chunks(self._context.snapshot.read(self._table, self._window(newest)), self._table):
+            self._stage(chunk)
+        touched: set[str] = set()
+        if self.extracted:
+            self.step("merge")
+            touched = self._context.scoper.touched(self._table, self._staging)
+            names = [column.name for column in self._table.columns]
+            staged = self._warehouse.relation("raw", self._staging)
+            merge = self._warehouse.dialect.merge(self._target, staged, names, self._table.key)
+            self._commit(self._next(newest, LoadKind.INCREMENTAL, self.extracted), merge)
+        self._warehouse.drop(self._staging)
+        return touched
+
+    def follow(self, newest: Load, drift: Drift) -> Load:
+        """Change the target's columns, in a load of its own, since what was proven is no longer what is there."""
+        if not drift:
+            return newest
+        self.step("drift")
+        load = replace(self._next(newest, LoadKind.DRIFT, 0), watermark=newest.watermark, seen=newest.seen)
+        self._commit(load, *drift.statements(self._warehouse.dialect, self._target))
+        return load
+
+    def repair(self, newest: Load, repair: Repair) -> None:
+        """Delete and insert exactly the located rows."""
+        # A table without a cursor has no other way to move its changes, so this is its extraction.
+        moves = self._table.cursor.kind is CursorKind.FULL
+        kind = LoadKind.INCREMENTAL if moves else LoadKind.REPAIR
+        load = replace(self._next(newest, kind, repair.rows.num_rows), changed=repair.keys.num_rows)
+        apply_repair(self._warehouse, self._ledger, self._table, repair, load)
+        self.extracted += repair.rows.num_rows
+        self.repaired += 0 if moves else repair.keys.num_rows
+
+    def step(self, name: str) -> None:
+        """Say which step the table is in."""
+        log.debug("%s: %s", self._table.target, name)
+        self._context.progress(self._table.target, name, 0)
+
+    def _window(self, newest: Load) -> Window | None:
+        """What to extract; everything if there is no watermark of this very cursor yet."""
+        if newest.watermark is None or newest.cursor != str(self._table.cursor):
+            return None
+        return Window(self._table.cursor.column, newest.watermark)
+
+    def _create_staging(self) -> None:
+        """The staging table; columns that only the warehouse still has are kept, as NULL."""
+        dialect = self._warehouse.dialect
+        columns = {column.name: dialect.ddl(column.type) for column in self._table.columns}
+        held = self._warehouse.columns("raw", self._table.target)
+        self._warehouse.create(self._staging, columns | {name: t for name, t in held.items() if name not in columns})
+
+    def _stage(self, chunk: pa.Table) -> None:
+        rows = self._warehouse.append(self._staging, self._table, chunk.to_batches())
+        self.extracted += rows
+        self._context.progress(self._table.target, "extract", rows)
+
+    def _commit(self, load: Load, *statements: Statement | str) -> None:
+        newest = self._ledger.still_newest(self._table.target, load.load_no - 1)
+        self._warehouse.commit([newest, *statements, self._ledger.statement(load)])
+
+    def _next(self, newest: Load | None, kind: LoadKind, rows: int) -> Load:
+        self.kind = self.kind or (kind if kind is not LoadKind.DRIFT else None)
+        return next_load(
+            self._table,
+            newest,
+            run_id=self._context.run_id,
+            kind=kind,
+            extracted=rows,
+            changed=rows,
+            source=self._context.identity,
+            columns=columns_json(self._table.columns),
+            cursor=str(self._table.cursor),
+            watermark=self._reach.fence,
+            seen=self._reach.seen,
+            snapshot_at=self._context.snapshot.instant,
+        )
