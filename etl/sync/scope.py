@@ -43,13 +43,14 @@ class Scoper:
         if by is None:
             return set()
         dialect, target, staged = self.warehouse.dialect, *(self._relation(name) for name in (table.target, staging))
-        start = dialect.partition_start(dialect.quote(by.column.name), by.column.type.kind, by.size)
-        matched = " AND ".join(f"{target}.{q} = s.{q}" for q in map(dialect.quote, table.key))
+        start = dialect.partition_start(f"etl_t.{dialect.quote(by.column.name)}", by.column.type.kind, by.size)
+        matched = " AND ".join(f"etl_t.{q} = etl_s.{q}" for q in map(dialect.quote, table.key))
         found = self.warehouse.query(
-            f"SELECT DISTINCT {start} AS start FROM {staged} UNION DISTINCT "
-            f"SELECT DISTINCT {start} AS start FROM {target} WHERE EXISTS (SELECT 1 FROM {staged} AS s WHERE {matched})"
+            f"SELECT DISTINCT {start} AS etl_start FROM {staged} AS etl_t UNION DISTINCT "
+            f"SELECT DISTINCT {start} AS etl_start FROM {target} AS etl_t "
+            f"WHERE EXISTS (SELECT 1 FROM {staged} AS etl_s WHERE {matched})"
         )
-        return {by.label(value) for value in found["start"].to_pylist()}
+        return {by.label(value) for value in found["etl_start"].to_pylist()}
 
     def scope(self, table: Table, touched: Iterable[str]) -> Scope | None:
         """What this sync proves; None for the whole table."""

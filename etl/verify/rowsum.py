@@ -118,7 +118,7 @@ class PushdownSide(Side):
         part: Ranges | None = None,
     ) -> None:
         """``part`` restricts what is summed; rows are still fetched by key wherever they lie."""
-        relation = f"(SELECT * FROM {relation} WHERE {part.condition(dialect)})" if part else relation
+        relation = f"(SELECT * FROM {relation} AS etl_part WHERE {part.condition(dialect)})" if part else relation
         self._engine, self._dialect, self._relation, self._table = engine, dialect, relation, table
         self._read_keys = read_keys
         self._sums = dialect.temporary(f"etl_rowsum_{next(_names)}")
