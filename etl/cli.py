@@ -118,8 +118,8 @@ def init(
         log.warning("a password on the command line can be read by others; set ETL_SOURCE_PASSWORD instead")
     if output.exists() and not force:
         raise ConfigError(f"{output} is already there", "name another with -o, or overwrite it with --force")
-    sections = config.Config()
-    settings = sections.model_copy(update={"source": sections.source.model_copy(update={"url": source})})
+    settings = config.from_environment()
+    settings = settings.model_copy(update={"source": settings.source.model_copy(update={"url": source})})
     with open_source(settings).snapshot() as snapshot:
         tables = snapshot.tables()
     try:

@@ -116,7 +116,15 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
     if path is not None and not path.is_file():
         raise ConfigError(f"there is no configuration at {path}", "name another with --config, or write one: etl init")
     file = path or DEFAULT_FILE
-    values = _read(file) if file.is_file() else {}
+    return _checked(_read(file) if file.is_file() else {}, file, environment)
+
+
+def from_environment() -> Config:
+    """What the environment and ``.env`` alone configure, for commands that come before there is a file."""
+    return _checked({}, Path(".env"), None)
+
+
+def _checked(values: dict[str, Any], file: Path, environment: Mapping[str, str] | None) -> Config:
     given = {**_env_file(), **(os.environ if environment is None else environment)}
     for section, field, variable in _variables():
         if given.get(variable) is not None:
