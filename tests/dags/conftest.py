@@ -6,6 +6,7 @@ Airflow reads its settings when it is first imported, so they are set when this 
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import shutil
 import sys
@@ -31,6 +32,16 @@ os.environ |= {
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
 }
 sys.path.append(str(DAGS))
+
+_HANDLERS, _LEVEL = logging.root.handlers[:], logging.root.level
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Airflow writes every log to the standard output of when it was imported, which pytest closes."""
+    yield
+    logging.root.handlers[:] = _HANDLERS
+    logging.root.setLevel(_LEVEL)
 
 
 @pytest.fixture(scope="session")
