@@ -198,7 +198,7 @@ def show_verified(results: Iterable[Verified | Failed]) -> None:
 
 def show_losses(check: Check) -> None:
     """What was let go by rule, and is therefore no difference."""
-    for loss in json.loads(check.losses):
+    for loss in json.loads(check.losses or "[]"):
         out.print(f"{check.table_name}.{loss['column']}: {loss['what']}, in {loss['rows']:,} rows", style="yellow")
 
 

@@ -176,6 +176,7 @@ class Ledger:
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
         warehouse.commit([self._ddl(record) for record in _TABLES])
+        warehouse.commit([statement for record in _TABLES for statement in self._missing_columns(record)])
 
     def write(self, *records: Record) -> None:
         """Insert records in one transaction of their own."""
@@ -241,6 +242,16 @@ class Ledger:
 
     def _name(self, column: str) -> str:
         return self._warehouse.dialect.quote(column)
+
+    def _missing_columns(self, record: type[Record]) -> list[str]:
+        """What brings a ledger that an earlier version made to this one's columns."""
+        dialect, name = self._warehouse.dialect, _TABLES[record]
+        held = self._warehouse.columns("etl", name)
+        return [
+            dialect.add_column(self._warehouse.relation("etl", name), f.name, dialect.ddl(_TYPES[str(f.type)]))
+            for f in fields(record)
+            if f.name not in held
+        ]
 
     def _ddl(self, record: type[Record]) -> str:
         dialect = self._warehouse.dialect

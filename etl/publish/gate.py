@@ -26,7 +26,7 @@ def reason_shut(load: Load | None, check: Check | None, max_unchecked_days: floa
     if check.load_id != load.load_id:
         return "was loaded after its newest check"
     if not check.equal:
-        return f"has {check.differences:,} differences"
+        return "has 1 difference" if check.differences == 1 else f"has {check.differences:,} differences"
     if check.moving:
         return "moved while it was compared"
     if check.scope != FULL_SCOPE and _age_in_days(check.oldest_at) > max_unchecked_days:

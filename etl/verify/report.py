@@ -21,7 +21,7 @@ def as_json(verified: Verified) -> dict[str, Any]:
         "source_hash": check.source_hash,
         "warehouse_hash": check.warehouse_hash,
         "mode": {"source": check.source_mode, "warehouse": check.warehouse_mode},
-        "declared_losses": json.loads(check.losses),
+        "declared_losses": json.loads(check.losses or "[]"),
         "pending": check.pending,
         "rows_fetched": check.rows_fetched,
         "seconds": check.seconds,
