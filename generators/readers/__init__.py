@@ -45,7 +45,7 @@ def open_reader(url: str, metadata: MetaData) -> Iterator[duckdb.DuckDBPyConnect
     with TemporaryDirectory(prefix="etl-world-") as scratch:
         connection = duckdb.connect(str(Path(scratch) / "world.duckdb"))
         try:
-            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET TimeZone = 'UTC'; SET memory_limit = '1GB'")
             if at.engine == "parquet":
                 _view_files(connection, at, metadata)
             else:
