@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -45,6 +46,8 @@ class SqliteWriter:
             self._execute(CreateTable(table) for table in self._metadata.sorted_tables)
             self._connection = adbc.connect(str(self._partial))
         except (OSError, sqlite3.Error, adbc_driver_manager.Error) as error:
+            with suppress(OSError):
+                _remove(self._partial)
             raise self._failed(error) from error
         self._cursor = self._connection.cursor()
         return self
