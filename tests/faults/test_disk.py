@@ -25,7 +25,7 @@ SMALL = Table("small", LARGE.columns, ("id",))
 def project(tmp_path: Path) -> Project:
     """Two tables, of which one does not fit into what is left of the disk."""
     project = Project(tmp_path, SqliteEngine(tmp_path), DuckDbEngine(tmp_path))
-    for table, rows in ((LARGE, 30_000), (SMALL, 10)):
+    for table, rows in ((LARGE, 20_000), (SMALL, 10)):
         project.source.create(table)
         project.source.insert(table, ((i, f"{hash((i, 'x')):x}" * 8) for i in range(rows)))
     return project
@@ -59,7 +59,7 @@ def test_a_disk_that_fills_up_during_a_later_sync_keeps_what_was_there(project: 
 
 def test_a_disk_that_fills_up_while_a_world_is_generated(tmp_path: Path) -> None:
     generate = ("generate", "hopify", "--to", "sqlite:///world.db", "--customers")
-    done = run_etl(tmp_path, *generate, "300", largest_file=200_000)
+    done = run_etl(tmp_path, *generate, "40", largest_file=100_000)
     # To the generators a target that cannot be written is a wrong call.
     assert_one_clear_error(done, 2, "world.db cannot be written", "free space")
     assert list(tmp_path.iterdir()) == []
@@ -69,7 +69,7 @@ def test_a_disk_that_fills_up_while_a_world_is_generated(tmp_path: Path) -> None
 
 
 def test_a_demo_on_a_full_disk(tmp_path: Path) -> None:
-    done = run_etl(tmp_path, "demo", "--customers", "60", largest_file=200_000)
+    done = run_etl(tmp_path, "demo", "--customers", "40", largest_file=100_000)
     assert_one_clear_error(done, 2, "hopify.db cannot be written", "free space")
     assert list((tmp_path / "data").iterdir()) == []
 

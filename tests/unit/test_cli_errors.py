@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -255,16 +256,12 @@ def test_marts_of_tables_that_were_never_synced(project: Project) -> None:
 # --- what is said, and where ----------------------------------------------------------------------
 
 
-def test_json_and_nothing_else_on_standard_output(project: Project) -> None:
+@pytest.mark.parametrize(("command", "code"), [("verify", 3), ("status", 0), ("doctor", 0)])
+def test_json_and_nothing_else_on_standard_output(project: Project, command: str, code: int) -> None:
     project.source.execute("CREATE TABLE unsynced (id INTEGER PRIMARY KEY)", "UPDATE items SET name = 'x' WHERE id = 1")
-    environment = {"ETL_SOURCE_URL": project.source.url, "ETL_WAREHOUSE_URL": project.warehouse.url}
-    import json
-
-    for command, code in (("verify", 3), ("status", 0), ("doctor", 0)):
-        done = run_etl(project.directory, command, "--json", environment=environment)
-        assert done.code == code, done.err
-        assert isinstance(json.loads(done.out), list)
-    assert "Traceback" not in done.err
+    done = project.etl(command, "--json")
+    assert (done.code, "Traceback" in done.err) == (code, False), done.err
+    assert isinstance(json.loads(done.out), list)
 
 
 def test_json_of_a_call_that_fails_is_empty(project: Project) -> None:
