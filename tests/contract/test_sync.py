@@ -9,8 +9,9 @@ import pytest
 from support.items import CURSORLESS, ITEMS, KEYLESS, ROWS, changing, item, items, moment
 from support.project import Project
 
-from etl.errors import StoppedTableError
+from etl.errors import StoppedTableError, WarehouseError
 from etl.ledger import LoadKind, new_id
+from etl.warehouses.base import STAGING
 
 
 @pytest.fixture
@@ -301,6 +302,25 @@ def test_an_edit_of_the_warehouse_is_repaired_by_the_next_sync(loaded: Project) 
     )
     assert loaded.synced().repaired == 4
     loaded.assert_equal(ITEMS)
+
+
+def test_staging_that_a_killed_run_left_is_dropped(loaded: Project) -> None:
+    with loaded.warehouse.opened() as warehouse:
+        warehouse.create(f"{STAGING}items__keys", {"id": "BIGINT"})
+        warehouse.create(f"{STAGING}gone", {"id": "BIGINT"})
+    loaded.synced()
+    loaded.assert_equal(ITEMS)
+
+
+def test_staging_of_a_table_that_failed_is_dropped(loaded: Project) -> None:
+    def fail(_table: str, step: str, rows: int) -> None:
+        if step == "extract" and rows:
+            raise WarehouseError("planted")
+
+    loaded.source.execute(changing("id = 1", ROWS + 1, amount="-1"))
+    assert loaded.failed(progress=fail).error.message == "planted"
+    with loaded.warehouse.opened() as warehouse:
+        assert warehouse.tables("raw") == ["items"]
 
 
 def test_a_table_dropped_in_the_warehouse_is_loaded_anew(loaded: Project) -> None:
