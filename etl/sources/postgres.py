@@ -251,9 +251,8 @@ def _key_array(values: pa.ChunkedArray, type_: LogicalType) -> str:
 
 
 def _plain(table: pa.Table) -> pa.Table:
-    """Sums of integers, which arrive as opaque numerics, as the decimals they are."""
+    """Numerics, which arrive as an opaque type over their text, as that text; whoever asks knows what they are."""
     columns = [
-        column.cast(pa.string()).cast(pa.decimal128(38, 0)) if isinstance(column.type, pa.OpaqueType) else column
-        for column in table.columns
+        column.cast(pa.string()) if isinstance(column.type, pa.OpaqueType) else column for column in table.columns
     ]
     return pa.table(columns, names=table.schema.names)

@@ -134,7 +134,13 @@ class PushdownSide(Side):
     def members(self, columns: Sequence[str], selection: Selection | None) -> pa.Table:
         hashes = self._dialect.hashes(self._table.columns, columns, self._relation)
         where = f" WHERE {selection.condition(self._dialect)}" if selection else ""
-        return self._engine.query(f"SELECT * FROM ({hashes}) AS hashed{where}")
+        found = self._engine.query(f"SELECT * FROM ({hashes}) AS hashed{where}")
+        for i, name in enumerate(columns):
+            declared = self._table.column(name).type
+            # PostgreSQL's numerics arrive as text, which is exactly the decimal.
+            if declared.kind is Kind.DECIMAL and pa.types.is_string(found.column(i).type):
+                found = found.set_column(i, name, found.column(i).cast(declared.arrow))
+        return found
 
     def rows(self, keys: pa.Table) -> pa.Table:
         return self._read_keys(keys)
