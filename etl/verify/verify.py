@@ -115,8 +115,9 @@ class Verifier:
         started: float,
         found: int | None,
     ) -> Verified:
-        pending = self._pending(newest, comparison, differences)
-        remaining = tuple(difference for difference in differences if difference not in pending)
+        waits = self._unmoved(newest, comparison)
+        pending = tuple(d for d in differences if waits or _moved_after(d.cursor, newest.seen))
+        remaining = tuple(d for d in differences if not (waits or _moved_after(d.cursor, newest.seen)))
         check = make_check(
             table,
             newest,
@@ -130,16 +131,10 @@ class Verifier:
         )
         return Verified(check, comparison, remaining, pending)
 
-    def _pending(
-        self, newest: Load, comparison: Comparison, differences: Sequence[Difference]
-    ) -> tuple[Difference, ...]:
-        """The differences that only mean that the source has moved on since the last sync."""
-        if not differences:
-            return ()
-        last = self._ledger.last_equal_check(newest.table_name)
-        if last and last.load_id == newest.load_id and last.warehouse_hash == comparison.warehouse.digest:
-            return tuple(differences)
-        return tuple(difference for difference in differences if _moved_after(difference.cursor, newest.seen))
+    def _unmoved(self, newest: Load, comparison: Comparison) -> bool:
+        """Whether the warehouse is what it was when last proven, so that only the source can have moved on."""
+        last = None if comparison.equal else self._ledger.last_equal_check(newest.table_name)
+        return bool(last and last.load_id == newest.load_id and last.warehouse_hash == comparison.warehouse.digest)
 
 
 def make_check(
