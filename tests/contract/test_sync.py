@@ -333,7 +333,7 @@ def test_the_gate_asks_for_an_equal_check_that_names_the_newest_load(loaded: Pro
     assert loaded.gate() == ""
     loaded.warehouse.execute("UPDATE raw.items SET amount = 12345 WHERE id = 1")
     assert not loaded.verified().check.equal
-    assert loaded.gate() == "has 1 differences"
+    assert loaded.gate() == "has 1 difference"
     assert loaded.verified(repair=True).check.equal
     assert loaded.gate() == ""
     load = loaded.loads()[-1]

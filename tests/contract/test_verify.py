@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from support.items import CURSORLESS, ITEMS, KEYLESS, changing, items, moment
+from support.items import CURSORLESS, ITEMS, KEYLESS, changing, items, moment, stored
 from support.project import Project
 from support.values import ODD, within
 
@@ -165,6 +166,20 @@ def test_pending_by_an_integer_cursor(project: Project) -> None:
     verified = project.verified(tables=tables)
     assert [d.key for d in verified.differences] == [{"id": "10"}]
     assert [d.key for d in verified.pending] == [{"id": "900"}]
+
+
+def test_many_pending_rows_are_told_in_a_moment(project: Project) -> None:
+    """Their number must not count twice: 30,000 rows are told in seconds, not in hours."""
+    rows = 30_000
+    project.source.create(ITEMS)
+    project.source.insert(ITEMS, items(range(rows)))
+    project.sync()
+    project.source.execute(f"UPDATE items SET amount = -1, updated_at = '{stored(rows)}'")
+    project.warehouse.execute("UPDATE raw.items SET amount = 12345 WHERE id = 3")
+    started = time.monotonic()
+    verified = project.verified()
+    assert time.monotonic() - started < 30
+    assert (len(verified.pending), len(verified.differences)) == (rows, 0)
 
 
 def test_repair_brings_pending_rows_too(loaded: Project) -> None:
