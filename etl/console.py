@@ -99,11 +99,20 @@ def grid(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], r
     return table
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 difference``, ``2 differences``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def verdict(check: Check) -> Text:
     """Whether a table is equal, in a word or two."""
     if not check.equal:
-        return Text(f"{check.differences:,} differences", style="bold red")
+        return Text(counted(check.differences, "difference"), style="bold red")
     return Text(f"equal, {check.pending:,} pending" if check.pending else "equal", style="green")
+
+
+def _repaired(check: Check) -> Text:
+    return Text(f"equal, {counted(check.found, 'row')} repaired", style="green")
 
 
 def synced_row(result: Synced | Failed) -> tuple[object, ...]:
@@ -182,7 +191,7 @@ def show_verified(results: Iterable[Verified | Failed]) -> None:
             v.check.warehouse_mode,
             v.check.source_hash[:12],
             v.check.warehouse_hash[:12],
-            verdict(v.check),
+            _repaired(v.check) if v.check.found and v.check.equal and not v.check.pending else verdict(v.check),
             f"{v.check.seconds:.2f}",
         )
         for v in verified
@@ -212,7 +221,9 @@ def show_differences(table: str, differences: Sequence[Difference]) -> None:
         for cell in d.columns
     ]
     shown = min(len(differences), SHOWN_DIFFERENCES)
-    title = f"{table}: {len(differences):,} differences" + (f", the first {shown}" if shown < len(differences) else "")
+    title = f"{table}: {counted(len(differences), 'difference')}" + (
+        f", the first {shown}" if shown < len(differences) else ""
+    )
     out.print()
     out.print(grid(title, ("key", "kind", "column", "source", "warehouse"), rows))
 
@@ -221,7 +232,7 @@ def named_key(difference: Difference) -> str:
     """A key as ``column=value``; how often it occurs where that is the difference."""
     key = ", ".join(f"{name}={value}" for name, value in difference.key.items()) or "(no key)"
     counts = difference.source_rows, difference.warehouse_rows
-    return key if max(counts) <= 1 else f"{key} ({counts[0]} rows in the source, {counts[1]} in the warehouse)"
+    return key if max(counts) <= 1 else f"{key} ({counts[0]} in the source, {counts[1]} in the warehouse)"
 
 
 def _value(value: str | None, rows: int) -> Text:

@@ -53,7 +53,7 @@ def _tables(tables: tuple[Table, ...]) -> Iterator[Finding]:
         bool(tables), "tables", f"{len(tables)} to sync", "" if tables else "check that it is the right database"
     )
     if keyless:
-        text = f"without a primary or unique key, so loaded in full when they differ: {', '.join(keyless)}"
+        text = f"without a primary or unique key, so compared as multisets of rows: {', '.join(keyless)}"
         yield Finding(True, "keys", text, "name a key in etl.toml where there is one")
     if cursorless:
         text = f"without a cursor, so compared by buckets each time: {', '.join(cursorless)}"

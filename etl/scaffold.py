@@ -43,7 +43,7 @@ def _section(table: Table) -> Iterator[str]:
     if table.key:
         yield f"# key = {_toml(list(table.key))}"
     else:
-        yield "# no primary or unique key: loaded in full when it differs, compared as a multiset"
+        yield "# no primary or unique key: compared as a multiset of rows"
         yield '# key = ["column"]'
     if table.cursor.kind is CursorKind.UPDATED_AT:
         yield f"# cursor = {_toml(table.cursor.column)}   # by its name and type; what it misses, the rowsum finds"

@@ -41,7 +41,7 @@ class Synced:
 
     def summary(self) -> str:
         """One line for a log."""
-        proof = "equal" if self.check.equal else f"{self.check.differences} differences"
+        proof = "equal" if self.check.equal else f"not equal, {self.check.differences:,} found"
         return (
             f"{self.table}: {self.kind or 'unchanged'}, {self.extracted:,} rows moved, {self.repaired:,} repaired, "
             f"{self.check.source_rows:,} rows in all, {proof}, {self.seconds:.2f} s"

@@ -152,11 +152,15 @@ def _unmatched(rows: Iterable[_Cells], others: Iterable[_Cells]) -> list[_Cells]
 def _cells(
     table: Table, source: _Cells | None, warehouse: _Cells | None, *, doubled: bool
 ) -> tuple[CellDifference, ...]:
-    """The cells that differ; all but the key's where a row is on one side only, or more often on one."""
+    """The cells that differ; all but the key's where a row is on one side only, or more often on one.
+
+    Where the key is all there is, its own cells stand for the row.
+    """
+    hidden = () if len(table.key) == len(table.columns) else table.key
     differing = []
     for i, column in enumerate(table.columns):
         whole = doubled or not (source and warehouse)
-        if column.name in table.key if whole else _same(source, warehouse, i):
+        if column.name in hidden if whole else _same(source, warehouse, i):
             continue
         values = (side.shown[i] if side else None for side in (source, warehouse))
         differing.append(CellDifference(column.name, *values))

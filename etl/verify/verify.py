@@ -63,7 +63,7 @@ class Verifier:
                 if after.check.equal and not after.pending:
                     break
                 self._apply(table, source, after.comparison, max_delete_share)
-                after = self._round(table, source, found=before.comparison.differing)
+                after = self._round(table, source, found=len(before.differences) + len(before.pending))
             return before, after
         finally:
             self._comparer.forget()
