@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from etl.errors import ConfigError
+
+_PASSWORD = re.compile(r"^([A-Za-z][\w+.-]*://[^:@/?#]*):.*@")
 
 
 def split(url: str) -> SplitResult:
@@ -35,10 +38,14 @@ def with_password(url: str, password: str | None) -> str:
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown and written down."""
+    """The URL as it may be shown and written down.
+
+    A password with an unencoded ``#``, ``/`` or ``?`` cuts the host short; it is left out all the same.
+    """
     parts = split(url)
     if parts.password is None:
-        return url
+        misread = ":" in parts.netloc and "@" not in parts.netloc
+        return _PASSWORD.sub(r"\1@", url) if misread else url
     user_and_host = parts.netloc.rpartition("@")
     return urlunsplit(parts._replace(netloc=f"{user_and_host[0].partition(':')[0]}@{user_and_host[2]}"))
 
