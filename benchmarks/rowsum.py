@@ -51,6 +51,8 @@ TABLE = Table(
 )
 DIFFERENCES = 10
 FLAT = 1.25
+MEMORY_LIMIT = "256MB"
+"""For each of the two DuckDBs: without a bound they keep in memory whatever fits."""
 """How much more memory ten times the rows may take and still be called flat."""
 
 _SQLITE_ROWS = """
@@ -184,8 +186,8 @@ def _memory(directory: Path, rows: int, large: int) -> Iterator[bool]:
 
 def peak(path: Path, warehouse_path: Path) -> float:
     """Load and verify as a sync does, in this process; its peak memory in MB."""
-    scratch = Scratch("1GB")
-    with closing(DuckDbWarehouse(warehouse_path, memory_limit="1GB")) as warehouse, opened(path) as snapshot:
+    scratch = Scratch(MEMORY_LIMIT)
+    with closing(DuckDbWarehouse(warehouse_path, memory_limit=MEMORY_LIMIT)) as warehouse, opened(path) as snapshot:
         load(warehouse, snapshot)
         if compared(scratch, snapshot, warehouse):
             raise RuntimeError("a copy just made differs from its source")
@@ -219,10 +221,11 @@ class PostgresEngine:
     def __init__(self, url: str) -> None:
         import psycopg  # noqa: PLC0415 (an extra)
 
-        from etl.dialects.postgres import PostgresDialect  # noqa: PLC0415
+        from etl.dialects.postgres import SUM_IN_MEMORY, PostgresDialect  # noqa: PLC0415
 
         self.dialect = PostgresDialect()
         self._connection = psycopg.connect(url, autocommit=True)
+        self.run(SUM_IN_MEMORY)
 
     def query(self, sql: str) -> pa.Table:
         """The result of a query."""

@@ -252,7 +252,7 @@ class RowsumDialect(Dialect):
         sums += [f"{self.wide_sum(self.quote(name))} AS k{i}" for i, name in enumerate(names, 1)]
         return (
             f"SELECT {bucket} AS bucket, {self.row_count} AS n, {', '.join(sums)} "
-            f"FROM ({self.hashes(columns, names, relation)}) AS etl_summed GROUP BY {bucket}"
+            f"FROM ({self.hashes(columns, names, relation)}{self.fence}) AS etl_summed GROUP BY {bucket}"
         )
 
 

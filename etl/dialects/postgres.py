@@ -9,6 +9,13 @@ from etl.errors import ConfigError
 from schemas.types import Kind, LogicalType
 
 
+SUM_IN_MEMORY = "SET work_mem = '192MB'"
+"""65,536 buckets need some 100 MB; with the default of 4 MB they spill to disk.
+
+https://www.postgresql.org/docs/current/runtime-config-resource.html#GUC-WORK-MEM
+"""
+
+
 class PostgresDialect(RowsumDialect):
     """https://www.postgresql.org/docs/current/sql.html
 
@@ -112,8 +119,9 @@ class PostgresDialect(RowsumDialect):
         return first, second, third, fourth
 
     def word_sum(self, word: str) -> str:
-        # SUM(bigint) is numeric here.
-        return f"CAST(SUM({word}) AS bigint)"
+        # SUM(bigint) keeps a 128-bit state a bucket and gives a numeric; SUM(int) adds in 64 bits, in place.
+        # A word less 2**31 is an int, and COUNT(*) gives back what was taken off.
+        return f"SUM(CAST({word} - 2147483648 AS int)) + COUNT(*) * 2147483648"
 
     def wide_sum(self, x: str) -> str:
         return f"CAST(SUM(CAST({x} AS bigint)) AS numeric(38,0))"

@@ -17,7 +17,7 @@ import adbc_driver_manager
 import pyarrow as pa
 
 from etl.config import Config
-from etl.dialects.postgres import PostgresDialect
+from etl.dialects.postgres import SUM_IN_MEMORY, PostgresDialect
 from etl.errors import SourceError
 from etl.ranges import Ranges, Value
 from etl.sources import postgres_catalog
@@ -119,6 +119,7 @@ class PostgresSnapshot(Snapshot):
     def __init__(self, connection: dbapi.Connection) -> None:
         self._connection = connection
         # An error spoils a transaction up to its last savepoint, and the other tables are still to be read.
+        _run(connection, SUM_IN_MEMORY)
         _run(connection, "SAVEPOINT etl")
         row = self._rows(
             "SELECT clock_timestamp() AS instant, "
