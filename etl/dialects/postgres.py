@@ -8,7 +8,6 @@ from etl.dialects.base import RowsumDialect
 from etl.errors import ConfigError
 from schemas.types import Kind, LogicalType
 
-
 SUM_IN_MEMORY = "SET work_mem = '192MB'"
 """65,536 buckets need some 100 MB; with the default of 4 MB they spill to disk.
 
