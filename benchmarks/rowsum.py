@@ -51,7 +51,7 @@ TABLE = Table(
 )
 DIFFERENCES = 10
 FLAT = 1.25
-MEMORY_LIMIT = "256MB"
+MEMORY_LIMIT = "128MB"
 """For each of the two DuckDBs: without a bound they keep in memory whatever fits."""
 """How much more memory ten times the rows may take and still be called flat."""
 

@@ -26,7 +26,7 @@ from schemas.types import Kind
 
 CHUNK_ROWS = 262_144
 CHUNK_BYTES = 128 << 20
-_COMPACT_ROWS = 32 * BUCKETS
+_COMPACT_ROWS = 6 * BUCKETS
 _names = count(1)
 
 
