@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,46 +10,20 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.located import Row, arrow, located_and_described
 
 from etl.scratch import Scratch
-from etl.verify.differences import Difference, DifferenceKind, describe
+from etl.verify.differences import DifferenceKind
 from etl.verify.locate import Located, locate
 from etl.verify.rowsum import StreamSide
 from schemas import types
 from schemas.table import Column, Table
 from schemas.types import LogicalType
 
-Row = tuple[Any, ...]
-
 
 def table_of(key_types: dict[str, LogicalType], *, keyed: bool = True) -> Table:
     columns = [Column(name, type_) for name, type_ in key_types.items()]
     return Table("t", (*columns, Column("v", types.STRING)), key=tuple(key_types) if keyed else ())
-
-
-def arrow(table: Table, rows: Iterable[Row]) -> pa.Table:
-    columns = list(zip(*rows, strict=True)) or [()] * len(table.columns)
-    arrays = [pa.array(values, c.type.arrow) for values, c in zip(columns, table.columns, strict=True)]
-    return pa.table(arrays, schema=table.arrow)
-
-
-def side_of(scratch: Scratch, table: Table, rows: pa.Table) -> StreamSide:
-    def by_key(keys: pa.Table) -> list[pa.RecordBatch]:
-        wanted = set(zip(*(keys[name].to_pylist() for name in table.key), strict=True))
-        found = zip(*(rows[name].to_pylist() for name in table.key), strict=True)
-        return rows.filter(pa.array([key in wanted for key in found], pa.bool_())).to_batches()
-
-    return StreamSide(scratch, table, rows.to_batches, by_key).add_all()
-
-
-def located_and_described(table: Table, source: pa.Table, warehouse: pa.Table) -> tuple[Located, list[Difference]]:
-    scratch = Scratch()
-    try:
-        sides = side_of(scratch, table, source), side_of(scratch, table, warehouse)
-        located = locate(scratch, table, *sides)
-        return located, describe(scratch, table, located, *sides)
-    finally:
-        scratch.close()
 
 
 def expected(table: Table, source: list[Row], warehouse: list[Row]) -> dict[Row, DifferenceKind]:
