@@ -61,7 +61,7 @@ def main() -> None:
 def measure(customers: int) -> Measured:
     """Generate a world once, in this process."""
     start = time.perf_counter()
-    from generators.churn import generate  # noqa: PLC0415 (the import is measured)
+    from generators.churn import generate
 
     imported = time.perf_counter()
     with tempfile.TemporaryDirectory() as directory:
@@ -74,9 +74,9 @@ def measure(customers: int) -> Measured:
 
 def limits() -> tuple[float, float]:
     """Seconds one thread takes to make the rows, and to write them."""
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import pyarrow.parquet as pq
 
-    from generators.churn import batches, shards  # noqa: PLC0415
+    from generators.churn import batches, shards
 
     start = time.perf_counter()
     made = [batches(LIMIT_CUSTOMERS, 42, shard) for shard in range(shards(LIMIT_CUSTOMERS))]

