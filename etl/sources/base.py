@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from etl.dialects.base import RowsumDialect
+from etl.dialects.base import Dialect, RowsumDialect
 from etl.queryable import Queryable
 from etl.ranges import Ranges, Value
 from schemas.table import Column, Table
@@ -65,6 +65,9 @@ class Pushdown:
 class Snapshot(ABC):
     """One consistent read of the source; nothing committed after it was opened is visible."""
 
+    dialect: Dialect
+    """How the source spells its SQL."""
+
     pushdown: Pushdown | None = None
     """How the source sums its own rows, if it can."""
 
@@ -74,6 +77,17 @@ class Snapshot(ABC):
     @abstractmethod
     def tables(self) -> tuple[Table, ...]:
         """Every table and view a user made, with key, cursor and references."""
+
+    @abstractmethod
+    def query(self, sql: str) -> pa.Table:
+        """The result of a small query in the source's own SQL; numbers without an Arrow type may come as text.
+
+        Raises ``SourceError``, after which the snapshot is as usable as before.
+        """
+
+    def relation(self, table: Table) -> str:
+        """The table's qualified, quoted name."""
+        return self.dialect.qualify(table.schema, table.name)
 
     @abstractmethod
     def count(self, table: Table, part: Ranges | None = None) -> int:

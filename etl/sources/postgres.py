@@ -116,6 +116,8 @@ def _rows(connection: dbapi.Connection, sql: str) -> list[dict[str, Any]]:
 class PostgresSnapshot(Snapshot):
     """One transaction on one connection; it is also the session in which rows are summed."""
 
+    dialect = _D
+
     def __init__(self, connection: dbapi.Connection) -> None:
         self._connection = connection
         # An error spoils a transaction up to its last savepoint, and the other tables are still to be read.

@@ -99,6 +99,8 @@ def _scalar(connection: dbapi.Connection, sql: str, values: Sequence[Any] = ()) 
 class SqliteSnapshot(Snapshot):
     """One read transaction on one connection."""
 
+    dialect = _D
+
     def __init__(self, connection: dbapi.Connection, _begun: bool) -> None:
         self._connection = connection
         self._lost: dict[str, Tally] = {}
@@ -111,6 +113,16 @@ class SqliteSnapshot(Snapshot):
         )
         found = (self._table_or_none(row["name"]) for row in names)
         return tuple(table for table in found if table)
+
+    def query(self, sql: str) -> pa.Table:
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(sql)
+                return cursor.fetch_arrow_table()
+        except (OSError, pa.ArrowInvalid, adbc_driver_manager.Error) as error:
+            raise SourceError(
+                f"the source: {_first_line(error)}", "mend what SQLite names, then run the same command again"
+            ) from error
 
     def count(self, table: Table, part: Ranges | None = None) -> int:
         where = f" WHERE {part.condition(_D)}" if part else ""
