@@ -306,7 +306,8 @@ def status_(json_: JsonOption = False, config_file: ConfigOption = None) -> None
     from etl.status import status
 
     with open_session(config.load(config_file)) as session:
-        tables = status(session.ledger, session.config.sync.max_unchecked_days)
+        wishes = session.config.sync
+        tables = status(session.ledger, wishes.max_unchecked_days, accept_moving=wishes.accept_moving)
     if json_:
         print(json.dumps([table.as_json() for table in tables], ensure_ascii=False, indent=2))
         return

@@ -57,13 +57,15 @@ class SyncConfig(_Section):
     ``repair`` brings what the proof finds different; a table stops when more than
     ``max_delete_share`` of its rows would be deleted, and is loaded anew when more than
     ``reload_share`` of them differ. A table proven by partitions passes the gate only while none
-    has gone unproven for more than ``max_unchecked_days``.
+    has gone unproven for more than ``max_unchecked_days``. ``accept_moving`` lets tables pass that were
+    compared while the source moved, since it gives no consistent read.
     """
 
     repair: bool = True
     max_delete_share: Share = 0.3
     reload_share: Share = 0.1
     max_unchecked_days: Annotated[float, Field(ge=0)] = 7
+    accept_moving: bool = False
 
 
 class PublishConfig(_Section):

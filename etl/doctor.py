@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from etl.config import Config
 from etl.engines import open_source, open_warehouse
 from etl.errors import EtlError, SourceError
 from etl.scratch import Scratch
-from etl.sources.base import Snapshot
+from etl.sources.base import Finding, Snapshot
 from etl.sync.plan import configured
 from etl.urls import without_password
 from etl.verify.proof import EngineProof, ReaderProof
 from schemas.table import CursorKind, Table
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    ok: bool
-    subject: str
-    text: str
-    remedy: str = ""
 
 
 def examine(config: Config) -> Iterator[Finding]:

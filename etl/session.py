@@ -77,7 +77,9 @@ class Session:
     def build_marts(self, names: Sequence[str] = ()) -> list[MartResult]:
         """Build the named marts of the configured world with what they need, or all; raises ``GateShutError``."""
         queries = chosen(load(self.config.publish.world), names)
-        gate = Gate(self.ledger, raw_tables(queries.values()), self.config.sync.max_unchecked_days)
+        wishes = self.config.sync
+        tables = raw_tables(queries.values())
+        gate = Gate(self.ledger, tables, wishes.max_unchecked_days, accept_moving=wishes.accept_moving)
         gate()
         run_id = new_id()
         self.ledger.write(Run(run_id, "marts"))

@@ -33,7 +33,7 @@ class TableStatus:
         return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in asdict(self).items()}
 
 
-def status(ledger: Ledger, max_unchecked_days: float) -> list[TableStatus]:
+def status(ledger: Ledger, max_unchecked_days: float, *, accept_moving: bool = False) -> list[TableStatus]:
     """The status of every table that was ever loaded, by name."""
     checks = ledger.newest_checks()
     found = []
@@ -53,7 +53,7 @@ def status(ledger: Ledger, max_unchecked_days: float) -> list[TableStatus]:
                 hash=check.warehouse_hash if check else None,
                 scope=check.scope if check else None,
                 oldest_at=check.oldest_at if check else None,
-                gate=reason_shut(load, check, max_unchecked_days),
+                gate=reason_shut(load, check, max_unchecked_days, accept_moving=accept_moving),
             )
         )
     return found

@@ -97,7 +97,9 @@ def check_table(config: Config, table: str) -> Proof:
     from etl.session import open_session
 
     with open_session(config) as session:
-        reasons = shut(session.ledger, [table])
+        reasons = shut(
+            session.ledger, [table], config.sync.max_unchecked_days, accept_moving=config.sync.accept_moving
+        )
         check = session.ledger.newest_checks().get(table)
     if check is None or reasons:
         raise DifferenceError(f"{table} {reasons[table]}", f"see what differs with: etl verify {table}")
@@ -115,7 +117,7 @@ def pass_gate(config: Config, tables: Iterable[str]) -> dict[str, Proof]:
 
     names = sorted(tables)
     with open_session(config) as session:
-        reasons = shut(session.ledger, names)
+        reasons = shut(session.ledger, names, config.sync.max_unchecked_days, accept_moving=config.sync.accept_moving)
         checks = session.ledger.newest_checks()
     listed = "; ".join(_verdict(name, checks.get(name), reasons.get(name)) for name in names)
     log.info(

@@ -35,12 +35,16 @@ FULL = Cursor(CursorKind.FULL)
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a source table; ``comment`` is the source's own description of it."""
+    """A column of a source table; ``comment`` is the source's own description of it.
+
+    ``refused`` says why its values cannot be copied as they are; choosing a type for it lifts that.
+    """
 
     name: str
     type: LogicalType
     nullable: bool = True
     comment: str = ""
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ class Table:
 
     ``schema`` is empty for the source's default schema. ``key`` is empty where the table has no
     primary or unique key over non-null columns; such a table is loaded in full and compared as a
-    multiset. ``references`` holds the names of the tables its foreign keys point at.
+    multiset. ``references`` holds the names of the tables its foreign keys point at, ``cursors`` the
+    other ways to find its changes, best first.
     """
 
     name: str
@@ -58,6 +63,7 @@ class Table:
     cursor: Cursor = FULL
     schema: str = ""
     references: tuple[str, ...] = ()
+    cursors: tuple[Cursor, ...] = ()
 
     @property
     def target(self) -> str:

@@ -17,7 +17,13 @@ MAX_UNCHECKED_DAYS = 7.0
 """How long a partition of a table may go unproven, unless it is configured otherwise."""
 
 
-def reason_shut(load: Load | None, check: Check | None, max_unchecked_days: float = MAX_UNCHECKED_DAYS) -> str:
+def reason_shut(
+    load: Load | None,
+    check: Check | None,
+    max_unchecked_days: float = MAX_UNCHECKED_DAYS,
+    *,
+    accept_moving: bool = False,
+) -> str:
     """Why a table does not pass, in a few words; empty if it does."""
     if load is None:
         return "has not been synced"
@@ -27,8 +33,8 @@ def reason_shut(load: Load | None, check: Check | None, max_unchecked_days: floa
         return "was loaded after its newest check"
     if not check.equal:
         return "has 1 difference" if check.differences == 1 else f"has {check.differences:,} differences"
-    if check.moving:
-        return "moved while it was compared"
+    if check.moving and not accept_moving:
+        return "moved while it was compared, which accept_moving would let pass"
     if check.scope != FULL_SCOPE and _age_in_days(check.oldest_at) > max_unchecked_days:
         return f"has partitions that were not proven for more than {max_unchecked_days:g} days"
     return ""
@@ -38,10 +44,19 @@ def _age_in_days(oldest: datetime | None) -> float:
     return inf if oldest is None else (datetime.now(UTC) - oldest) / timedelta(days=1)
 
 
-def shut(ledger: Ledger, tables: Iterable[str], max_unchecked_days: float = MAX_UNCHECKED_DAYS) -> dict[str, str]:
+def shut(
+    ledger: Ledger,
+    tables: Iterable[str],
+    max_unchecked_days: float = MAX_UNCHECKED_DAYS,
+    *,
+    accept_moving: bool = False,
+) -> dict[str, str]:
     """The tables among ``tables`` that do not pass, each with the reason."""
     loads, checks = ledger.newest_loads(), ledger.newest_checks()
-    reasons = {table: reason_shut(loads.get(table), checks.get(table), max_unchecked_days) for table in sorted(tables)}
+    reasons = {
+        table: reason_shut(loads.get(table), checks.get(table), max_unchecked_days, accept_moving=accept_moving)
+        for table in sorted(tables)
+    }
     return {table: reason for table, reason in reasons.items() if reason}
 
 
@@ -51,13 +66,21 @@ class Gate:
     Called once before marts are built and once before they are published.
     """
 
-    def __init__(self, ledger: Ledger, tables: Iterable[str], max_unchecked_days: float = MAX_UNCHECKED_DAYS) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        tables: Iterable[str],
+        max_unchecked_days: float = MAX_UNCHECKED_DAYS,
+        *,
+        accept_moving: bool = False,
+    ) -> None:
         self._ledger, self._tables, self._max_days = ledger, frozenset(tables), max_unchecked_days
+        self._accept_moving = accept_moving
         self._passed: dict[str, str] | None = None
 
     def __call__(self) -> None:
         """Raise ``GateShutError`` naming the tables that do not pass, or were loaded since the first call."""
-        reasons = shut(self._ledger, self._tables, self._max_days)
+        reasons = shut(self._ledger, self._tables, self._max_days, accept_moving=self._accept_moving)
         if reasons:
             listed = "; ".join(f"{table} {reason}" for table, reason in reasons.items())
             raise GateShutError(f"the gate is shut: {listed}", "run: etl sync, then etl status")

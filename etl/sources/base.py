@@ -42,6 +42,16 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that `etl doctor` looked at."""
+
+    ok: bool
+    subject: str
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Loss:
     """What no warehouse of ours can hold of a column, by rule, and how many of its values had it."""
 
@@ -74,6 +84,9 @@ class Snapshot(ABC):
     instant: datetime
     """When it was opened, by the source's clock where it has one (UTC)."""
 
+    consistent: bool = True
+    """Whether it is one instant; a source that cannot give one is read while it moves."""
+
     @abstractmethod
     def tables(self) -> tuple[Table, ...]:
         """Every table and view a user made, with key, cursor and references."""
@@ -100,6 +113,21 @@ class Snapshot(ABC):
     @abstractmethod
     def reach(self, table: Table) -> Reach:
         """How far the table's cursor goes."""
+
+    def expired(self, table: Table, watermark: str) -> str:
+        """Why changes since ``watermark`` cannot be told any more; empty if they can."""
+        del table, watermark
+        return ""
+
+    def deleted(self, table: Table, window: Window) -> pa.Table | None:
+        """The keys that are gone since the window's low end; None where the cursor does not tell."""
+        del table, window
+        return None
+
+    def findings(self, tables: Sequence[Table]) -> Iterator[Finding]:
+        """What `etl doctor` should say about this source beside the connection."""
+        del tables
+        yield from ()
 
     @abstractmethod
     def read(self, table: Table, part: Window | Ranges | None = None) -> Iterator[pa.RecordBatch]:

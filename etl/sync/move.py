@@ -79,18 +79,29 @@ class Mover:
         """
         self._create_staging()
         self.step("extract")
-        for chunk in chunks(self._context.snapshot.read(self._table, self._window(newest)), self._table):
+        window = self._window(newest)
+        for chunk in chunks(self._context.snapshot.read(self._table, window), self._table):
             self._stage(chunk)
+        gone = self._context.snapshot.deleted(self._table, window) if window else None
         touched: set[str] = set()
-        if self.extracted:
+        if self.extracted or gone:
             self.step("merge")
             touched = self._context.scoper.touched(self._table, self._staging)
             names = [column.name for column in self._table.columns]
             staged = self._warehouse.relation("raw", self._staging)
             merge = self._warehouse.dialect.merge(self._target, staged, names, self._table.key)
-            self._commit(self._next(newest, LoadKind.INCREMENTAL, self.extracted), merge)
+            load = self._next(newest, LoadKind.INCREMENTAL, self.extracted)
+            if gone:
+                load = replace(load, changed=load.changed + gone.num_rows)
+            self._commit(load, *(self._deletion(gone) if gone else ()), merge)
         self._warehouse.drop(self._staging)
+        self._warehouse.drop(f"{self._staging}__gone")
         return touched
+
+    def expired(self, newest: Load) -> str:
+        """Why the source can no longer tell what changed since the watermark; empty if it can, or was never asked."""
+        window = self._window(newest)
+        return self._context.snapshot.expired(self._table, window.low) if window else ""
 
     def follow(self, newest: Load, drift: Drift) -> Load:
         """Change the target's columns, in a load of its own, since what was proven is no longer what is there."""
@@ -128,6 +139,15 @@ class Mover:
         columns = {column.name: dialect.ddl(column.type) for column in self._table.columns}
         held = self._warehouse.columns("raw", self._table.target)
         self._warehouse.create(self._staging, columns | {name: t for name, t in held.items() if name not in columns})
+
+    def _deletion(self, keys: pa.Table) -> tuple[str]:
+        """The deletion of the rows with these keys, which are put beside the staged rows."""
+        table = Table(f"{self._staging}__gone", self._table.key_columns)
+        ddl = self._warehouse.dialect.ddl
+        self._warehouse.create(table.name, {column.name: ddl(column.type) for column in table.columns})
+        self._warehouse.append(table.name, table, keys.to_batches())
+        relation = self._warehouse.relation("raw", table.name)
+        return (self._warehouse.dialect.delete_matching(self._target, relation, self._table.key),)
 
     def _stage(self, chunk: pa.Table) -> None:
         rows = self._warehouse.append(self._staging, self._table, chunk.to_batches())

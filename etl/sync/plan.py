@@ -48,7 +48,7 @@ def _with_wishes(table: Table, wish: TableConfig) -> Table:
     for name in (*wish.columns, *(wish.key or ()), *((wish.partition,) if wish.partition else ())):
         _require(table, name)
     columns = tuple(
-        replace(column, type=parse(wish.columns[column.name])) if column.name in wish.columns else column
+        replace(column, type=parse(wish.columns[column.name]), refused="") if column.name in wish.columns else column
         for column in table.columns
     )
     table = replace(table, columns=columns, key=table.key if wish.key is None else wish.key)
@@ -58,6 +58,14 @@ def _with_wishes(table: Table, wish: TableConfig) -> Table:
 
 
 def _cursor(table: Table, name: str) -> Cursor:
+    for found in (table.cursor, *table.cursors):
+        if name == found.column or name == found.kind != CursorKind.UPDATED_AT:
+            return found
+    if name in (CursorKind.ROWVERSION, CursorKind.CHANGE_TRACKING):
+        raise ConfigError(
+            f"[tables.{table.target}] cursor = {name!r}: the source offers none for this table",
+            "leave it out for the best there is, or see: etl doctor",
+        )
     column = _require(table, name)
     if column.type.kind not in (Kind.DATETIME, Kind.TIMESTAMP, Kind.INT):
         raise ConfigError(

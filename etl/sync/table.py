@@ -80,9 +80,12 @@ class _TableSync:
         drift = drift_of(self._warehouse.dialect, self._table, held)
         self._drift = drift.describe()
         self._refuse_shrinkage()
+        if expired := self._mover.expired(newest):
+            log.warning("%s: %s; loading it anew", self._table.target, expired)
+            return self._mover.load_all(newest, LoadKind.RELOAD)
         newest = self._mover.follow(newest, drift)
         touched: set[str] = set()
-        if self._table.key and self._table.cursor.kind is CursorKind.UPDATED_AT:
+        if self._table.key and self._table.cursor.kind is not CursorKind.FULL:
             touched = self._mover.merge_window(newest)
         self._mover.step("sum")
         self._scope = self._context.scoper.scope(self._table, touched)
@@ -128,6 +131,8 @@ class _TableSync:
         repair = self._context.comparer.plan_repair(self._table, comparison, source)
         self._refuse_mass_deletion(repair.deletes, comparison.warehouse.rows)
         self._mover.repair(newest, repair)
+        if not self._context.snapshot.consistent:
+            return self._context.comparer.source(self._table, self._part)
         return source
 
     def _conclude(self, comparison: Comparison, source: Side, warehouse: Side, found: int) -> Synced:
@@ -145,6 +150,7 @@ class _TableSync:
             found=found,
             seconds=seconds,
             snapshot_at=self._context.snapshot.instant,
+            moving=not self._context.snapshot.consistent,
             scope=str(self._scope) if self._scope else FULL_SCOPE,
         )
         proven = self._context.scoper.proven(self._table, self._scope, check)

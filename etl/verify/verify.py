@@ -128,6 +128,7 @@ class Verifier:
             found=comparison.differing if found is None else found,
             seconds=time.monotonic() - started,
             snapshot_at=self._snapshot.instant,
+            moving=not self._snapshot.consistent,
         )
         return Verified(check, comparison, remaining, pending)
 
@@ -147,6 +148,7 @@ def make_check(
     found: int,
     seconds: float,
     snapshot_at: datetime,
+    moving: bool = False,
     pending: int = 0,
     scope: str = FULL_SCOPE,
 ) -> Check:
@@ -171,7 +173,7 @@ def make_check(
         pending=pending,
         rows_fetched=comparison.located.fetched if comparison.located else 0,
         seconds=round(seconds, 3),
-        moving=False,
+        moving=moving,
         scope=scope,
         oldest_at=None,
         losses=json.dumps([asdict(loss) for loss in comparison.losses], ensure_ascii=False),
@@ -197,6 +199,8 @@ def _moved_after(cursor: str | None, seen: str | None) -> bool:
     """Whether a source row's cursor is past the highest one seen; what is neither number nor instant is not."""
     if cursor is None or seen is None:
         return False
+    if cursor.startswith("0x") and seen.startswith("0x"):
+        return cursor > seen  # row versions, all of one length
     with suppress(ValueError):
         return int(cursor) > int(seen)
     with suppress(ValueError, TypeError):
