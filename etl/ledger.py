@@ -148,8 +148,17 @@ class PartitionCheck:
     at: datetime = field(default_factory=_now)
 
 
-Record = Run | Load | Check | DifferenceRow | PartitionCheck
-R = TypeVar("R", Run, Load, Check)
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """A loaded table that vanished from the source (``present`` false), or came back."""
+
+    table_name: str
+    present: bool
+    at: datetime = field(default_factory=_now)
+
+
+Record = Run | Load | Check | DifferenceRow | PartitionCheck | Presence
+R = TypeVar("R", Run, Load, Check, Presence)
 
 _TABLES: dict[type[Record], str] = {
     Run: "runs",
@@ -157,6 +166,7 @@ _TABLES: dict[type[Record], str] = {
     Check: "checks",
     DifferenceRow: "differences",
     PartitionCheck: "partitions",
+    Presence: "presences",
 }
 _TYPES: dict[str, LogicalType] = {
     "str": types.STRING,
@@ -175,8 +185,9 @@ class Ledger:
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
-        warehouse.commit([self._ddl(record) for record in _TABLES])
-        warehouse.commit([statement for record in _TABLES for statement in self._missing_columns(record)])
+        changes = [change for record in _TABLES for change in self._changes(record)]
+        if changes:
+            warehouse.alter(changes)
 
     def write(self, *records: Record) -> None:
         """Insert records in one transaction of their own."""
@@ -185,9 +196,12 @@ class Ledger:
     def statement(self, record: Record) -> Statement:
         """The insertion of a record, to be made part of a larger transaction."""
         names = self._warehouse.dialect.columns([f.name for f in fields(record)])
-        marks = ", ".join("?" for _ in fields(record))
+        values = astuple(record)
+        # A bound NULL has no type from which an engine could tell that it fits the column.
+        marks = ", ".join("NULL" if value is None else "?" for value in values)
         relation = self._warehouse.relation("etl", _TABLES[type(record)])
-        return Statement(f"INSERT INTO {relation} ({names}) VALUES ({marks})", astuple(record))
+        bound = tuple(value for value in values if value is not None)
+        return Statement(f"INSERT INTO {relation} ({names}) VALUES ({marks})", bound)
 
     def still_newest(self, table: str, load_no: int) -> str:
         """A statement that aborts its transaction unless ``load_no`` is the table's newest load (0: none yet)."""
@@ -220,6 +234,11 @@ class Ledger:
         )
         return dict(zip(rows["label"].to_pylist(), rows["proven_at"].to_pylist(), strict=True))
 
+    def vanished(self) -> dict[str, datetime]:
+        """The loaded tables that the source no longer has, and since when."""
+        newest = self._newest(Presence, self._name("at"))
+        return {presence.table_name: presence.at for presence in newest if not presence.present}
+
     def runs(self, limit: int) -> list[Run]:
         """The newest entries of the run log."""
         relation = self._warehouse.relation("etl", "runs")
@@ -243,10 +262,12 @@ class Ledger:
     def _name(self, column: str) -> str:
         return self._warehouse.dialect.quote(column)
 
-    def _missing_columns(self, record: type[Record]) -> list[str]:
-        """What brings a ledger that an earlier version made to this one's columns."""
+    def _changes(self, record: type[Record]) -> list[str]:
+        """What makes a record's table, or brings one that an earlier version made to this one's columns."""
         dialect, name = self._warehouse.dialect, _TABLES[record]
         held = self._warehouse.columns("etl", name)
+        if not held:
+            return [self._ddl(record)]
         return [
             dialect.add_column(self._warehouse.relation("etl", name), f.name, dialect.ddl(_TYPES[str(f.type)]))
             for f in fields(record)

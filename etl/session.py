@@ -72,7 +72,8 @@ class Session:
     def _verified(self, verifier: Verifier, table: Table, *, repair: bool) -> Verified:
         if not repair:
             return verifier.verify(table)
-        return verifier.repair(table, self.config.sync.max_delete_share)[1]
+        with self.warehouse.lease(table.target):
+            return verifier.repair(table, self.config.sync.max_delete_share)[1]
 
     def build_marts(self, names: Sequence[str] = ()) -> list[MartResult]:
         """Build the named marts of the configured world with what they need, or all; raises ``GateShutError``."""

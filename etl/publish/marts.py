@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from etl.errors import WarehouseError
@@ -46,7 +46,7 @@ def build(warehouse: Warehouse, queries: Mapping[str, Query], gate: Callable[[],
     try:
         results = [_built(warehouse, query, frozenset(in_order)) for query in in_order.values()]
         gate()
-        warehouse.commit(publication(warehouse, in_order))
+        warehouse.publish({name: name + BUILDING for name in in_order})
     except BaseException:
         remove_unfinished(warehouse)
         raise
@@ -57,7 +57,7 @@ def remove_unfinished(warehouse: Warehouse) -> None:
     """Drop what a killed run left under construction."""
     leftovers = [name for name in warehouse.tables("marts") if name.endswith(BUILDING)]
     if leftovers:
-        warehouse.commit([f"DROP TABLE IF EXISTS {warehouse.relation('marts', name)}" for name in leftovers])
+        warehouse.alter([f"DROP TABLE IF EXISTS {warehouse.relation('marts', name)}" for name in leftovers])
 
 
 def creation(warehouse: Warehouse, query: Query, building: frozenset[str]) -> str:
@@ -66,23 +66,11 @@ def creation(warehouse: Warehouse, query: Query, building: frozenset[str]) -> st
     return f"CREATE TABLE {aside} AS\n{render(query, warehouse, building)}"
 
 
-def publication(warehouse: Warehouse, names: Iterable[str]) -> list[str]:
-    """The statements that put the marts built aside in the place of the published ones."""
-    statements: list[str] = []
-    for name in names:
-        aside = warehouse.relation("marts", name + BUILDING)
-        statements += [
-            f"DROP TABLE IF EXISTS {warehouse.relation('marts', name)}",
-            warehouse.dialect.rename(aside, name),
-        ]
-    return statements
-
-
 def _built(warehouse: Warehouse, query: Query, building: frozenset[str]) -> MartResult:
     started = time.monotonic()
     statement = creation(warehouse, query, building)
     try:
-        warehouse.commit([statement])
+        warehouse.alter([statement])
     except WarehouseError as error:
         raise MartError(f"{query.where} failed: {error.message}", "correct the query; nothing was published") from error
     for name in query.tests:

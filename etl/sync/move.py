@@ -17,9 +17,9 @@ from etl.sources.base import Reach, Snapshot, Window
 from etl.sync.scope import Scoper
 from etl.verify.comparison import Comparer
 from etl.verify.drift import Drift
-from etl.verify.repair import Repair, apply_repair
+from etl.verify.repair import Repair, apply_repair, refuse_mass_deletion
 from etl.verify.rowsum import StreamSide, chunks
-from etl.warehouses.base import STAGING, Warehouse
+from etl.warehouses.base import Warehouse, staging_name
 from schemas.table import CursorKind, Table
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Mover:
         self._context, self._table, self._reach = context, table, reach
         self._warehouse, self._ledger = context.warehouse, context.ledger
         self._target = context.warehouse.relation("raw", table.target)
-        self._staging = f"{STAGING}{table.target}"
+        self._staging = staging_name(table.target)
         self.extracted = self.repaired = 0
         self.kind: LoadKind | None = None
 
@@ -66,10 +66,10 @@ class Mover:
                 summed = pool.submit(source.add, chunk)
                 self._stage(chunk)
                 summed.result()
+        self._warehouse.flush(self._staging)
         self.step("merge")
-        staged = self._warehouse.relation("raw", self._staging)
-        swap = (f"DROP TABLE IF EXISTS {self._target}", self._warehouse.dialect.rename(staged, self._table.target))
-        self._commit(self._next(newest, kind, self.extracted - before), *swap)
+        load = self._next(newest, kind, self.extracted - before)
+        self._warehouse.replace(self._staging, self._table.target, self._recording(load))
         return source
 
     def merge_window(self, newest: Load) -> set[str]:
@@ -82,18 +82,18 @@ class Mover:
         window = self._window(newest)
         for chunk in chunks(self._context.snapshot.read(self._table, window), self._table):
             self._stage(chunk)
+        self._warehouse.flush(self._staging)
         gone = self._context.snapshot.deleted(self._table, window) if window else None
         touched: set[str] = set()
         if self.extracted or gone:
             self.step("merge")
+            self._refuse_refill()
             touched = self._context.scoper.touched(self._table, self._staging)
-            names = [column.name for column in self._table.columns]
-            staged = self._warehouse.relation("raw", self._staging)
-            merge = self._warehouse.dialect.merge(self._target, staged, names, self._table.key)
+            merge = self._warehouse.merge(self._table, self._staging)
             load = self._next(newest, LoadKind.INCREMENTAL, self.extracted)
             if gone:
                 load = replace(load, changed=load.changed + gone.num_rows)
-            self._commit(load, *(self._deletion(gone) if gone else ()), merge)
+            self._warehouse.commit(self._recording(load, *(self._deletion(gone) if gone else ()), merge))
         self._warehouse.drop(self._staging)
         self._warehouse.drop(f"{self._staging}__gone")
         return touched
@@ -104,12 +104,15 @@ class Mover:
         return self._context.snapshot.expired(self._table, window.low) if window else ""
 
     def follow(self, newest: Load, drift: Drift) -> Load:
-        """Change the target's columns, in a load of its own, since what was proven is no longer what is there."""
-        if not drift:
+        """Change the target's columns, in a load of its own, since what was proven is no longer what is there.
+
+        A column that is gone changes nothing, but the load no longer names it, so that it is reported once.
+        """
+        if not drift and not drift.gone:
             return newest
         self.step("drift")
         load = replace(self._next(newest, LoadKind.DRIFT, 0), watermark=newest.watermark, seen=newest.seen)
-        self._commit(load, *drift.statements(self._warehouse.dialect, self._target))
+        self._warehouse.alter(drift.statements(self._warehouse.dialect, self._target), self._recording(load))
         return load
 
     def repair(self, newest: Load, repair: Repair) -> None:
@@ -125,6 +128,7 @@ class Mover:
     def step(self, name: str) -> None:
         """Say which step the table is in."""
         log.debug("%s: %s", self._table.target, name)
+        self._warehouse.label(step=name)
         self._context.progress(self._table.target, name, 0)
 
     def _window(self, newest: Load) -> Window | None:
@@ -138,14 +142,24 @@ class Mover:
         dialect = self._warehouse.dialect
         columns = {column.name: dialect.ddl(column.type) for column in self._table.columns}
         held = self._warehouse.columns("raw", self._table.target)
-        self._warehouse.create(self._staging, columns | {name: t for name, t in held.items() if name not in columns})
+        columns |= {name: type_ for name, type_ in held.items() if name not in columns}
+        self._warehouse.create(self._staging, columns, self._table)
+
+    def _refuse_refill(self) -> None:
+        """Stop before a merge that would add so many new keys that as many old ones have to be gone."""
+        target, staged = (self._warehouse.relation("raw", name) for name in (self._table.target, self._staging))
+        matched = " AND ".join(f"etl_t.{q} = etl_s.{q}" for q in map(self._warehouse.dialect.quote, self._table.key))
+        row = self._warehouse.query(
+            f"SELECT (SELECT COUNT(*) FROM {target}) AS held, (SELECT COUNT(*) FROM {staged} AS etl_s "
+            f"WHERE NOT EXISTS (SELECT 1 FROM {target} AS etl_t WHERE {matched})) AS added"
+        ).to_pylist()[0]
+        gone = row["held"] + row["added"] - self._context.snapshot.count(self._table)
+        refuse_mass_deletion(self._table, gone, row["held"], self._context.config.max_delete_share)
 
     def _deletion(self, keys: pa.Table) -> tuple[str]:
         """The deletion of the rows with these keys, which are put beside the staged rows."""
         table = Table(f"{self._staging}__gone", self._table.key_columns)
-        ddl = self._warehouse.dialect.ddl
-        self._warehouse.create(table.name, {column.name: ddl(column.type) for column in table.columns})
-        self._warehouse.append(table.name, table, keys.to_batches())
+        self._warehouse.stage(table.name, table.columns, keys)
         relation = self._warehouse.relation("raw", table.name)
         return (self._warehouse.dialect.delete_matching(self._target, relation, self._table.key),)
 
@@ -154,9 +168,10 @@ class Mover:
         self.extracted += rows
         self._context.progress(self._table.target, "extract", rows)
 
-    def _commit(self, load: Load, *statements: Statement | str) -> None:
+    def _recording(self, load: Load, *changes: Statement | str) -> list[Statement | str]:
+        """The changes between the assertion that no load came first and the insertion of this one."""
         newest = self._ledger.still_newest(self._table.target, load.load_no - 1)
-        self._warehouse.commit([newest, *statements, self._ledger.statement(load)])
+        return [newest, *changes, self._ledger.statement(load)]
 
     def _next(self, newest: Load | None, kind: LoadKind, rows: int) -> Load:
         self.kind = self.kind or (kind if kind is not LoadKind.DRIFT else None)

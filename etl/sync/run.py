@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from etl.config import Config
 from etl.errors import RunError, WarehouseError
-from etl.ledger import Ledger, Run, new_id
+from etl.ledger import Ledger, Presence, Run, new_id
 from etl.scratch import Scratch
 from etl.sources.base import Source
 from etl.sync.move import Context, Progress
@@ -17,7 +17,7 @@ from etl.sync.plan import chosen, configured
 from etl.sync.scope import Scoper
 from etl.sync.table import Synced, sync_table
 from etl.verify.comparison import Comparer
-from etl.warehouses.base import STAGING, Warehouse
+from etl.warehouses.base import Warehouse
 from schemas.table import Table
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,9 @@ def sync(
             for table in selected:
                 scoper.partitioning(table)  # refuses what cannot divide it
             ledger.write(Run(run_id, "sync"))
-            _drop_leftovers(warehouse)
+            warehouse.label(run=run_id)
+            if warehouse.exclusive:
+                _drop_leftovers(warehouse)
             _tell_vanished(ledger, known, config)
             comparer = Comparer(snapshot, warehouse, scratch)
             context = Context(
@@ -65,13 +67,11 @@ def sync(
             failures = 0
             for table in selected:
                 try:
-                    synced = sync_table(context, table, full=full)
+                    synced = _leased(context, table, full=full)
                     log.info(synced.summary())
                     yield synced
                 except RunError as error:
                     failures += 1
-                    with suppress(WarehouseError):
-                        _drop_leftovers(warehouse, table.target)
                     log.error("%s: failed", table.target)
                     yield Failed(table.target, error)
             ledger.write(Run(run_id, "sync", exit_code=3 if failures else 0))
@@ -79,16 +79,35 @@ def sync(
         scratch.close()
 
 
+def _leased(context: Context, table: Table, *, full: bool) -> Synced:
+    """One table's sync by whoever holds its lease, without what others or a failure left in staging."""
+    with context.warehouse.lease(table.target):
+        _drop_leftovers(context.warehouse, table.target)
+        try:
+            return sync_table(context, table, full=full)
+        except RunError:
+            with suppress(WarehouseError):
+                _drop_leftovers(context.warehouse, table.target)
+            raise
+
+
 def _tell_vanished(ledger: Ledger, known: Sequence[Table], config: Config) -> None:
-    """Tables that were loaded once and that the source no longer has; their copies stay as they are."""
+    """Tables that were loaded once and that the source no longer has: said once, and kept in the ledger.
+
+    Their copies stay as they are.
+    """
     excluded = {name for name, wish in config.tables.items() if wish.exclude}
-    for name in sorted(ledger.newest_loads().keys() - {table.target for table in known} - excluded):
+    gone = ledger.newest_loads().keys() - {table.target for table in known} - excluded
+    before = ledger.vanished().keys()
+    for name in sorted(gone - before):
         log.warning("%s is gone from the source; its copy stays as it was", name)
+    changed = [Presence(name, present=name in before) for name in sorted(gone ^ before)]
+    if changed:
+        ledger.write(*changed)
 
 
 def _drop_leftovers(warehouse: Warehouse, target: str = "") -> None:
     """Staging tables of a run that was killed or has failed: whoever holds the lease may drop them."""
-    for name in warehouse.tables("raw"):
-        if name.startswith(f"{STAGING}{target}"):
-            log.info("dropping %s, left over from a run that did not end", name)
-            warehouse.drop(name)
+    for name in warehouse.leftovers(target):
+        log.info("dropping %s, left over from a run that did not end", name)
+        warehouse.drop(name)

@@ -14,7 +14,7 @@ from etl.scratch import Scratch
 from etl.verify.differences import located_keys
 from etl.verify.locate import Located
 from etl.verify.rowsum import Selection, Side
-from etl.warehouses.base import STAGING, Warehouse
+from etl.warehouses.base import Warehouse, staging_name
 from schemas import types
 from schemas.table import Column, Table
 
@@ -62,10 +62,10 @@ def refuse_mass_deletion(table: Table, deletes: int, rows: int, max_share: float
 
 def apply_repair(warehouse: Warehouse, ledger: Ledger, table: Table, repair: Repair, load: Load) -> None:
     """Delete and insert, in one transaction with ``load``; doubled rows vanish too."""
-    keys_name, rows_name = (f"{STAGING}{table.target}__{role}" for role in ("keys", "rows"))
+    keys_name, rows_name = (staging_name(table.target, role) for role in ("keys", "rows"))
     key = table.key_columns or tuple(Column(word, types.INT) for word in WORDS)
-    _stage(warehouse, Table(keys_name, key), repair.keys)
-    _stage(warehouse, Table(rows_name, table.columns), repair.rows)
+    warehouse.stage(keys_name, key, repair.keys)
+    warehouse.stage(rows_name, table.columns, repair.rows)
     target, keys, rows = (warehouse.relation("raw", name) for name in (table.target, keys_name, rows_name))
     dialect = warehouse.dialect
     if table.key:
@@ -92,8 +92,3 @@ def _rows_hashed(scratch: Scratch, table: Table, words: pa.Table, source: Side) 
         )
     return rows.cast(table.arrow)
 
-
-def _stage(warehouse: Warehouse, table: Table, rows: pa.Table) -> None:
-    columns = {column.name: warehouse.dialect.ddl(column.type) for column in table.columns}
-    warehouse.create(table.name, columns)
-    warehouse.append(table.name, table, rows.to_batches())

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
 
 from etl.dialects.base import Statement, WarehouseDialect
 from etl.ranges import Ranges
-from schemas.table import Table
+from schemas.table import Column, Table
 
 Room = Literal["raw", "marts", "etl"]
 ROOMS: tuple[Room, ...] = ("raw", "marts", "etl")
 
 STAGING = "_etl_staging_"
 """Begins the name of every staging table; they stand beside their targets and never outlive a run by much."""
+
+
+def staging_prefix(target: str) -> str:
+    """What begins the staging tables of ``target`` and of no other table, whatever both are called."""
+    return f"{STAGING}{hashlib.sha256(target.encode()).hexdigest()[:16]}_"
+
+
+def staging_name(target: str, role: str = "rows") -> str:
+    """A name for a staging table of ``target`` that no other run, thread or attempt has."""
+    return f"{staging_prefix(target)}{role}_{uuid.uuid4().hex[:8]}"
 
 
 LOST_RACE = "etl: another run was first"
@@ -27,6 +40,9 @@ class Warehouse(ABC):
     """An analytical store that holds the copies (raw), the marts and the ledger (etl)."""
 
     dialect: WarehouseDialect
+
+    exclusive: ClassVar[bool] = False
+    """Whether whoever has the warehouse open has it alone, so that every staging table found is left over."""
 
     @property
     @abstractmethod
@@ -49,8 +65,17 @@ class Warehouse(ABC):
     def commit(self, statements: Sequence[Statement | str]) -> None:
         """Run the statements in one transaction: all of them take effect, or none.
 
-        Raises ``LostRaceError`` if an assertion among them fails, ``WarehouseError`` otherwise.
+        They change rows; tables are changed by ``alter``, ``replace`` and ``publish``. Raises
+        ``LostRaceError`` if an assertion among them fails, ``WarehouseError`` otherwise.
         """
+
+    def alter(self, changes: Sequence[str], statements: Sequence[Statement | str] = ()) -> None:
+        """Commit the statements and change tables, by DDL that changes nothing more when it is run twice.
+
+        Where DDL cannot be part of a transaction, the statements are committed first: killed in
+        between, the ledger says that the table is not what was proven. Raises what ``commit`` raises.
+        """
+        self.commit([*statements, *changes])
 
     @abstractmethod
     def run(self, sql: str) -> None:
@@ -65,12 +90,64 @@ class Warehouse(ABC):
         """The names of a room's tables, sorted."""
 
     @abstractmethod
-    def create(self, name: str, columns: Mapping[str, str]) -> None:
-        """Create an empty raw table with columns of these physical types, replacing one of that name."""
+    def create(self, name: str, columns: Mapping[str, str], table: Table | None = None) -> None:
+        """Create an empty raw table with columns of these physical types, replacing one of that name.
+
+        With ``table``, it may become that table's copy, and is described and laid out accordingly.
+        """
 
     @abstractmethod
     def append(self, name: str, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
-        """Append batches to raw table ``name``, column by column of ``table``; returns the rows."""
+        """Append batches to raw table ``name``, column by column of ``table``; returns the rows.
+
+        They are there once ``flush`` has been called.
+        """
+
+    def flush(self, name: str) -> None:
+        """Make sure that what was appended to raw table ``name`` is there."""
+        del name
+
+    def replace(self, staging: str, target: str, statements: Sequence[Statement | str]) -> None:
+        """Put raw table ``staging`` in the place of ``target``, and commit the statements.
+
+        One transaction where there can be one; otherwise a kill leaves the old table or none, and a
+        ledger that says it is not proven. ``staging`` is gone then. Raises what ``commit`` raises.
+        """
+        staged, dropped = self.relation("raw", staging), f"DROP TABLE IF EXISTS {self.relation('raw', target)}"
+        self.commit([*statements, dropped, self.dialect.rename(staged, target)])
+
+    def merge(self, table: Table, staging: str) -> str:
+        """The statement that merges raw table ``staging`` into the table's copy, for a commit right after.
+
+        Columns that only the warehouse still has are NULL in staging, and so in every row that is merged.
+        """
+        target, staged = self.relation("raw", table.target), self.relation("raw", staging)
+        return self.dialect.merge(target, staged, list(self.columns("raw", staging)), table.key)
+
+    def publish(self, marts: Mapping[str, str]) -> None:
+        """Put marts that were built aside (value) in the place of the published ones (key): all at once, or none."""
+        statements: list[str] = []
+        for name, aside in marts.items():
+            statements.append(f"DROP TABLE IF EXISTS {self.relation('marts', name)}")
+            statements.append(self.dialect.rename(self.relation("marts", aside), name))
+        self.commit(statements)
+
+    def lease(self, target: str) -> AbstractContextManager[None]:
+        """The right to load raw table ``target``, which one run at a time holds; whoever comes second waits.
+
+        Raises ``WarehouseError`` after waiting for as long as configured.
+        """
+        del target
+        return nullcontext()
+
+    def label(self, **labels: str) -> None:
+        """Say for what the next statements of this thread are run: ``run``, ``table`` and ``step``."""
+        del labels
+
+    def estimate(self, sql: str) -> int | None:
+        """The bytes that a query would read, where they are charged for."""
+        del sql
+        return None
 
     @abstractmethod
     def read(self, table: Table, part: Ranges | None = None) -> Iterator[pa.RecordBatch]:
@@ -86,4 +163,15 @@ class Warehouse(ABC):
 
     def drop(self, name: str) -> None:
         """Drop raw table ``name`` if it exists."""
-        self.commit([f"DROP TABLE IF EXISTS {self.relation('raw', name)}"])
+        self.alter([f"DROP TABLE IF EXISTS {self.relation('raw', name)}"])
+
+    def stage(self, name: str, columns: Sequence[Column], rows: pa.Table) -> None:
+        """Create raw table ``name`` with these columns and rows."""
+        self.create(name, {column.name: self.dialect.ddl(column.type) for column in columns})
+        self.append(name, Table(name, tuple(columns)), rows.to_batches())
+        self.flush(name)
+
+    def leftovers(self, target: str = "") -> list[str]:
+        """Staging tables of ``target``, or of every table: left over, if asked by whoever holds the lease."""
+        begins = staging_prefix(target) if target else STAGING
+        return [name for name in self.tables("raw") if name.startswith(begins)]

@@ -43,6 +43,7 @@ class DuckDbWarehouse(Warehouse):
     """A DuckDB database file."""
 
     dialect: DuckDbDialect
+    exclusive = True
 
     def __init__(self, path: Path, *, memory_limit: str = "", wait_seconds: float = 600.0) -> None:
         """Open or create the file at ``path``, waiting for another process to close it."""
@@ -98,7 +99,8 @@ class DuckDbWarehouse(Warehouse):
         names: list[str] = rows["table_name"].to_pylist()
         return names
 
-    def create(self, name: str, columns: Mapping[str, str]) -> None:
+    def create(self, name: str, columns: Mapping[str, str], table: Table | None = None) -> None:
+        del table
         typed = ", ".join(f"{self.dialect.quote(column)} {type_}" for column, type_ in columns.items())
         self.run(f"CREATE OR REPLACE TABLE {self.relation('raw', name)} ({typed})")
 

@@ -11,7 +11,8 @@ from support.project import Project
 
 from etl.errors import StoppedTableError, WarehouseError
 from etl.ledger import LoadKind, new_id
-from etl.warehouses.base import STAGING
+from etl.warehouses.base import STAGING, staging_name
+from schemas import types
 
 
 @pytest.fixture
@@ -306,10 +307,21 @@ def test_an_edit_of_the_warehouse_is_repaired_by_the_next_sync(loaded: Project) 
 
 def test_staging_that_a_killed_run_left_is_dropped(loaded: Project) -> None:
     with loaded.warehouse.opened() as warehouse:
-        warehouse.create(f"{STAGING}items__keys", {"id": "BIGINT"})
-        warehouse.create(f"{STAGING}gone", {"id": "BIGINT"})
+        integer = {"id": warehouse.dialect.ddl(types.INT)}
+        warehouse.create(staging_name("items", "keys"), integer)
+        if warehouse.exclusive:
+            warehouse.create(f"{STAGING}gone", integer)
     loaded.synced()
     loaded.assert_equal(ITEMS)
+
+
+def test_staging_of_another_table_is_another_runs(loaded: Project) -> None:
+    """Even of a table whose name begins with this one's."""
+    with loaded.warehouse.opened() as warehouse:
+        other = staging_name("items_more")
+        warehouse.create(other, {"id": warehouse.dialect.ddl(types.INT)})
+        assert warehouse.leftovers("items") == []
+        assert warehouse.leftovers("items_more") == [other]
 
 
 def test_staging_of_a_table_that_failed_is_dropped(loaded: Project) -> None:
