@@ -39,8 +39,10 @@ class Query:
 
     @property
     def needs(self) -> frozenset[str]:
-        """The marts this query reads; raises :class:`QueryError` if it cannot be parsed."""
-        return frozenset(name for room, name in self.reads if room == "marts")
+        """The marts this query and its tests read; raises :class:`QueryError` if one cannot be parsed."""
+        tested = (translate.references(sql, f"test {name} of {self.where}") for name, sql in self.tests.items())
+        read_by_tests = frozenset().union(*tested) - {("marts", self.name)}
+        return frozenset(name for room, name in self.reads | read_by_tests if room == "marts")
 
     @property
     def reads(self) -> frozenset[tuple[str, str]]:

@@ -15,6 +15,7 @@ Sums of integers are a HUGEINT in DuckDB too; the header's types bring them back
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Protocol
 
 import sqlglot
@@ -68,6 +69,7 @@ def translate(
     return tree.sql(dialect=target.dialect.sqlglot, pretty=True, comments=False)
 
 
+@cache
 def references(sql: str, where: str = "the query") -> frozenset[tuple[str, str]]:
     """Every ``(room, table)`` the query reads; raises :class:`QueryError`."""
     return frozenset((_room(table, where), table.name) for table in _tables(parsed(sql, where)))

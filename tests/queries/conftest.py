@@ -22,6 +22,6 @@ def queries() -> dict[str, Query]:
 
 
 def pytest_generate_tests(metafunc: Any) -> None:
-    """A test that asks for ``mart`` runs for each of them."""
+    """A test that asks for ``mart`` runs for each of its module's ``WORLD``."""
     if "mart" in metafunc.fixturenames:
-        metafunc.parametrize("mart", load("hopify"))
+        metafunc.parametrize("mart", load(getattr(metafunc.module, "WORLD", "hopify")))

@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from sqlalchemy import MetaData
 from support.googlesql import KINDS, language
 from zetasql.api import Analyzer, CatalogBuilder, PreparedQuery, TableBuilder
 from zetasql.types import (
@@ -23,6 +24,7 @@ from zetasql.types import (
 )
 
 from etl.publish.queries import Query
+from etl.warehouses.base import Warehouse
 from schemas.hopify import metadata
 from schemas.mappings import ddl_type
 
@@ -34,13 +36,44 @@ def options() -> AnalyzerOptions:
     return AnalyzerOptions(language_options=language())
 
 
-def tables(queries: Mapping[str, Query]) -> dict[str, dict[str, str]]:
+def tables(queries: Mapping[str, Query], schema: MetaData = metadata) -> dict[str, dict[str, str]]:
     """Column → GoogleSQL type of every ``raw.x`` of the schema and ``marts.x`` of the headers."""
     raw = {
         f"raw.{table.name}": {c.name: ddl_type("bigquery", c.type.logical) for c in table.columns}  # type: ignore[attr-defined]
-        for table in metadata.sorted_tables
+        for table in schema.sorted_tables
     }
     return raw | {f"marts.{name}": query.header.types for name, query in queries.items()}
+
+
+def check_declared(query: Query, stored: Mapping[str, Mapping[str, str]]) -> None:
+    """Assert that the query is GoogleSQL with the columns of its header, and that its tests are GoogleSQL."""
+    declared = [(name, kind(type_)) for name, type_ in query.header.types.items()]
+    assert output(query.text, stored) == declared
+    assert query.tests, "a mart without a test can be wrong in silence"
+    for sql in query.tests.values():
+        output(sql, stored)
+
+
+def check_evaluated(
+    query: Query, stored: Mapping[str, Mapping[str, str]], raw: Mapping[str, Any], warehouse: Warehouse
+) -> None:
+    """Assert that the published mart is what the reference makes of the raw rows and the published marts."""
+    rows = {f"raw.{name}": rows for name, rows in raw.items()}
+    rows |= {f"marts.{name}": warehouse.query(f"SELECT * FROM marts.{name}").to_pylist() for name in query.needs}
+    expected = evaluate(query.text, stored, rows)
+    actual = warehouse.query(f"SELECT * FROM marts.{query.name}").to_pylist()
+    types = query.header.types
+    assert _sorted([_plain(row, types) for row in actual]) == _sorted([_from_json(row, types) for row in expected])
+
+
+def check_stored_types(query: Query, warehouse: Warehouse) -> None:
+    """Assert that DuckDB keeps the mart in the types of its header."""
+    physical = {"INT64": "BIGINT", "FLOAT64": "DOUBLE", "STRING": "VARCHAR", "BOOL": "BOOLEAN", "DATE": "DATE"}
+    declared = {
+        name: physical.get(type_) or type_.replace("NUMERIC", "DECIMAL").replace(" ", "")
+        for name, type_ in query.header.types.items()
+    }
+    assert warehouse.columns("marts", query.name) == declared
 
 
 def kind(type_: str) -> TypeKind:
@@ -132,3 +165,26 @@ _WRITE: dict[type, Callable[[Any], Any]] = {
     date: lambda value: value.toordinal() - _EPOCH,
     datetime: _datetime,
 }
+
+
+def _plain(row: dict[str, Any], types: dict[str, str]) -> dict[str, Any]:
+    return {name: _rounded(value) for name, value in row.items() if name in types}
+
+
+def _from_json(row: dict[str, Any], types: dict[str, str]) -> dict[str, Any]:
+    return {name: _rounded(None if row[name] is None else _read(row[name], type_)) for name, type_ in types.items()}
+
+
+def _read(value: Any, type_: str) -> Any:
+    if type_.startswith("NUMERIC"):
+        return Decimal(value)
+    return {"DATE": date.fromisoformat, "FLOAT64": float}.get(type_, lambda same: same)(value)
+
+
+def _rounded(value: Any) -> Any:
+    """The order in which floats are added is nobody's promise; twelve digits are."""
+    return float(f"{value:.12g}") if isinstance(value, float) else value
+
+
+def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: [(value is not None, str(value)) for value in row.values()])

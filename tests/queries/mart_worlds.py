@@ -1,4 +1,4 @@
-"""Small hopify worlds: rows with only what matters named, and a random one full of edges."""
+"""Small worlds: rows with only what matters named, and a random hopify world full of edges."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from sqlalchemy import MetaData
 
 from etl.warehouses.duckdb import DuckDbWarehouse
 from schemas import hopify
@@ -37,18 +38,18 @@ DEFAULTS: dict[Kind, Any] = {
 }
 
 
-def table(name: str) -> Table:
-    """The hopify table as the engine sees it."""
+def table(name: str, schema: MetaData = hopify.metadata) -> Table:
+    """The schema's table as the engine sees it."""
     columns = [
         Column(column.name, column.type.logical, bool(column.nullable))  # type: ignore[attr-defined]
-        for column in hopify.metadata.tables[name].columns
+        for column in schema.tables[name].columns
     ]
     return Table(name, tuple(columns))
 
 
-def row(name: str, /, **values: Any) -> Row:
+def row(name: str, values: Row, schema: MetaData = hopify.metadata) -> Row:
     """A row of the table; what is not named is NULL where allowed, else a plain value of its type."""
-    columns = {column.name: column for column in table(name).columns}
+    columns = {column.name: column for column in table(name, schema).columns}
     unknown = values.keys() - columns.keys()
     assert not unknown, f"{name} has no {unknown}"
     return {
@@ -59,14 +60,19 @@ def row(name: str, /, **values: Any) -> Row:
 
 def world(**tables: list[Row]) -> World:
     """Every hopify table, empty unless given as rows of which only what matters is named."""
-    return {name: [row(name, **values) for values in tables.get(name, [])] for name in sorted(hopify.metadata.tables)}
+    return world_of(hopify.metadata, tables)
 
 
-def stored(contents: World, path: Path) -> DuckDbWarehouse:
+def world_of(schema: MetaData, tables: World) -> World:
+    """The same of any schema."""
+    return {name: [row(name, values, schema) for values in tables.get(name, [])] for name in sorted(schema.tables)}
+
+
+def stored(contents: World, path: Path, schema: MetaData = hopify.metadata) -> DuckDbWarehouse:
     """A DuckDB warehouse whose raw tables hold the world."""
     warehouse = DuckDbWarehouse(path)
     for name, rows in contents.items():
-        target = table(name)
+        target = table(name, schema)
         columns = ", ".join(f"{column.name} {ddl_type('duckdb', column.type)}" for column in target.columns)
         warehouse.commit([f"CREATE TABLE raw.{name} ({columns})"])
         warehouse.append(name, target, pa.Table.from_pylist(rows, schema=target.arrow).to_batches())

@@ -40,7 +40,7 @@ def test_mart_is_what_pandas_makes_of_the_rows(mart: str, built: Built) -> None:
     assert expected, "an empty mart proves nothing"
     columns = list(expected[0])
     actual = warehouse.query(f"SELECT {', '.join(columns)} FROM marts.{mart}").to_pylist()
-    assert _comparable(actual, columns) == _comparable(expected, columns)
+    assert comparable(actual, columns) == comparable(expected, columns)
 
 
 def _generated(directory: Path) -> World:
@@ -62,7 +62,7 @@ def _frame(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[column.name for column in hopify.metadata.tables[name].columns], dtype=object)
 
 
-def _comparable(rows: list[dict[str, Any]], columns: list[str]) -> list[tuple[Any, ...]]:
+def comparable(rows: list[dict[str, Any]], columns: list[str]) -> list[tuple[Any, ...]]:
     """Rows in one order; floats to ten digits, as nobody promises the order in which they are added."""
     found = [tuple(_plain(row[column]) for column in columns) for row in rows]
     return sorted(found, key=lambda row: tuple((value is not None, str(value)) for value in row))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,11 @@ def test_every_query_says_what_it_answers(world: str) -> None:
         assert query.header.question.endswith("?"), query.where
         assert query.header.grain.startswith("one row"), query.where
         assert query.tests, query.where
+
+
+def test_what_a_test_reads_is_built_before_it(query: Callable[..., Query]) -> None:
+    early, late = query("early"), query("late")
+    tested = replace(early, header=replace(early.header, tests={"t": "SELECT l.n FROM marts.early, marts.late AS l"}))
+    marts = ordered([tested, late])
+    assert list(marts) == ["late", "early"]
+    assert chosen(marts, ["early"]).keys() == {"early", "late"}
