@@ -1,0 +1,13 @@
+"""SQL Server's connections, for whoever reads or writes there: a URL becomes a connection, a failure becomes words.
+
+The drivers are imported when the first connection is asked for, so this costs nothing without them.
+"""
+
+from __future__ import annotations
+
+from schemas.mssql.address import Address, address
+from schemas.mssql.connect import connect, engine
+from schemas.mssql.driver import loaded_driver
+from schemas.mssql.errors import MssqlError, Trouble, translated
+
+__all__ = ["Address", "MssqlError", "Trouble", "address", "connect", "engine", "loaded_driver", "translated"]
