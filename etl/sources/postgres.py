@@ -155,7 +155,9 @@ class PostgresSnapshot(Snapshot):
         return postgres_catalog.tables(self._rows)
 
     def count(self, table: Table, part: Ranges | None = None) -> int:
-        return int(self._rows(f"SELECT COUNT(*) AS n FROM {_relation(table)} AS t{_where(part)}")[0]["n"])
+        counted = int(self._rows(f"SELECT COUNT(*) AS n FROM {_relation(table)} AS t{_where(part)}")[0]["n"])
+        self._require_intact(table)
+        return counted
 
     def extent(self, table: Table, column: Column) -> tuple[Value | None, Value | None]:
         name = _arriving(column)
@@ -174,12 +176,10 @@ class PostgresSnapshot(Snapshot):
         return Reach(row["fence"], row["seen"])
 
     def read(self, table: Table, part: Window | Ranges | None = None) -> Iterator[pa.RecordBatch]:
-        if not isinstance(part, Window):
-            return self._batches(table, f"{_relation(table)} AS t{_where(part)}")
-        column = table.column(part.column)
-        name = _D.quote(column.name)
-        low = _D.literal(part.low, column.type)
-        return self._batches(table, f"{_relation(table)} AS t WHERE {name} >= {low} OR {name} IS NULL")
+        yield from self._batches(
+            table, f"{_relation(table)} AS t{_since(table, part) if isinstance(part, Window) else _where(part)}"
+        )
+        self._require_intact(table)
 
     def losses(self, table: Table) -> tuple[Loss, ...]:
         """None: timestamps end at the microsecond here, and carry no offset."""
@@ -193,6 +193,7 @@ class PostgresSnapshot(Snapshot):
             names = ", ".join(f"k{i}" for i in range(len(table.key)))
             same = " AND ".join(f"t.{_D.quote(name)} = k.k{i}" for i, name in enumerate(table.key))
             yield from self._batches(table, f"unnest({arrays}) AS k({names}) JOIN {_relation(table)} AS t ON {same}")
+        self._require_intact(table)
 
     def holds(self, value: Any) -> bool:
         return _D.has(value)
@@ -202,6 +203,15 @@ class PostgresSnapshot(Snapshot):
         listed = ", ".join(f"({i}, {_D.literal(value, type_)})" for i, value in enumerate(values))
         batches = self._batches(table, f"(VALUES {listed}) AS t(i, v) ORDER BY i")
         return pa.Table.from_batches(batches, table.arrow)["v"].combine_chunks()
+
+    def _require_intact(self, table: Table) -> None:
+        """Refuse what was read if it was not what the snapshot saw; our own lock on the table holds it from now on."""
+        name = _D.string(_relation(table))
+        if not self._rows(postgres_catalog.INTACT.format(name=name))[0]["intact"]:
+            raise SourceError(
+                f"table {table.name} was truncated, rewritten or replaced after this run's snapshot was taken",
+                "run the same command again",
+            )
 
     def _rows(self, sql: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self.query(sql).to_pylist()
@@ -223,6 +233,12 @@ def _relation(table: Table) -> str:
 
 def _where(part: Ranges | None) -> str:
     return f" WHERE {part.condition(_D)}" if part else ""
+
+
+def _since(table: Table, window: Window) -> str:
+    column = table.column(window.column)
+    name = _D.quote(column.name)
+    return f" WHERE {name} >= {_D.literal(window.low, column.type)} OR {name} IS NULL"
 
 
 _ARRIVES = {

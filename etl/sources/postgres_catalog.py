@@ -49,6 +49,25 @@ ORDER BY 1, 2, k.position"""
 _REFERENCES = """
 SELECT f.conrelid::bigint AS oid, f.confrelid::bigint AS target
 FROM pg_catalog.pg_constraint f WHERE f.contype = 'f' ORDER BY 1, 2"""
+# TRUNCATE and whatever rewrites a table give it another file, in which an older snapshot sees no row
+# (https://www.postgresql.org/docs/current/mvcc-caveats.html). pg_class is read in the snapshot, the
+# function sees what is there now; a table's partitions and heirs and what a view reads belong to it.
+# A relation without a file of its own (a view, a system catalog) has the number 0.
+INTACT = """
+WITH RECURSIVE member (oid) AS (
+  SELECT CAST(pg_catalog.to_regclass({name}) AS oid)
+  UNION
+  SELECT part.oid FROM member JOIN (
+    SELECT inhparent AS whole, inhrelid AS oid FROM pg_catalog.pg_inherits
+    UNION ALL
+    SELECT r.ev_class, d.refobjid FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class v ON v.oid = r.ev_class
+    JOIN pg_catalog.pg_depend d ON d.objid = r.oid AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+    WHERE v.relkind = 'v' AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+  ) AS part ON part.whole = member.oid
+)
+SELECT COALESCE(bool_and(
+  c.oid IS NOT NULL AND c.relfilenode IN (0, COALESCE(pg_catalog.pg_relation_filenode(c.oid), 0))), false) AS intact
+FROM member LEFT JOIN pg_catalog.pg_class c ON c.oid = member.oid"""
 
 _NAMED: dict[str, LogicalType] = {
     "int2": types.INT,

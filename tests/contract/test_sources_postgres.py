@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,51 @@ def test_one_snapshot_serves_all_tables(postgres: PostgresEngine) -> None:
         postgres.insert(tables[0], [(1, "x", 1, moment(1))])
         postgres.insert(tables[1], [(1, "x", 1, moment(1))])
         assert [snapshot.count(table) for table in tables] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        "TRUNCATE one",
+        "DROP VIEW seen; ALTER TABLE one ALTER COLUMN amount TYPE numeric(10,1)",
+        "DROP TABLE one CASCADE; CREATE TABLE one (id bigint PRIMARY KEY, amount bigint)",
+        "TRUNCATE part; INSERT INTO part VALUES (1, 1)",
+        "DROP TABLE part",
+        "TRUNCATE heir",
+    ],
+)
+def test_what_no_longer_shows_the_snapshot_is_refused(postgres: PostgresEngine, meanwhile: str) -> None:
+    """To an older snapshot a table that was truncated or rewritten is empty: its rows are not gone, they are hidden."""
+    postgres.execute(
+        "CREATE TABLE one (id bigint PRIMARY KEY, amount bigint)",
+        "INSERT INTO one VALUES (1, 1)",
+        "CREATE TABLE two (id bigint PRIMARY KEY, amount bigint) PARTITION BY RANGE (id)",
+        "CREATE TABLE part PARTITION OF two FOR VALUES FROM (0) TO (10)",
+        "INSERT INTO two VALUES (1, 1)",
+        "CREATE TABLE three (id bigint PRIMARY KEY, amount bigint)",
+        "CREATE TABLE heir () INHERITS (three)",
+        "INSERT INTO heir VALUES (1, 1)",
+        "CREATE VIEW seen AS SELECT id, amount FROM one UNION ALL SELECT * FROM two UNION ALL SELECT * FROM three",
+    )
+    touched = {"one": "one", "part": "two", "heir": "three"}[re.findall("one|part|heir", meanwhile)[0]]
+    with postgres.open().snapshot() as snapshot:
+        tables = {table.name: table for table in snapshot.tables()}
+        postgres.execute(*meanwhile.split(";"))
+        for name in ({"one", "two", "three"} & tables.keys()) - {touched}:
+            assert snapshot.count(tables[name]) == 1
+        views = [] if "VIEW" in meanwhile or "CASCADE" in meanwhile else ["seen"]
+        for name in (touched, *views):
+            with pytest.raises(SourceError, match=name):
+                list(snapshot.read(tables[name]))
+            with pytest.raises(SourceError, match=name):
+                snapshot.count(tables[name])
+        assert snapshot.count(tables["three" if touched == "one" else "one"]) == 1
+
+
+def test_a_view_of_the_systems_own_tables_is_no_rewritten_table(postgres: PostgresEngine) -> None:
+    postgres.execute("CREATE VIEW v AS SELECT CAST(relname AS text) AS name FROM pg_class WHERE relname = 'pg_proc'")
+    with postgres.open().snapshot() as snapshot:
+        assert snapshot.count(snapshot.tables()[0]) == 1
 
 
 def test_other_schemas_have_their_name_in_the_target(postgres: PostgresEngine, tmp_path: Path) -> None:
