@@ -38,7 +38,7 @@ def render(warehouse: Warehouse, world: str, path: Path, checks: Sequence[Mappin
     if world not in BOARDS:
         raise QueryError(f"the world {world!r} has no dashboard", f"those with one are: {', '.join(sorted(BOARDS))}")
     board = BOARDS[world](reader(warehouse))
-    _write(path, page(board, verdict([Check.read(check) for check in checks])))
+    write(path, page(board, verdict([Check.read(check) for check in checks])))
     return path
 
 
@@ -80,8 +80,8 @@ def _hash(script: str) -> str:
     return "sha256-" + b64encode(sha256(script.encode()).digest()).decode()
 
 
-def _write(path: Path, text: str) -> None:
-    """Put the file in place in one step, so that a reader sees the old one or the new one."""
+def write(path: Path, text: str) -> None:
+    """Put the file in place in one step, so that a reader sees the old one or the new one; raises :class:`RunError`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
