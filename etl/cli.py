@@ -13,13 +13,16 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from etl import __version__, config
 from etl.errors import ConfigError, EtlError, ExitCode, RunError
 from etl.urls import without_password
+
+if TYPE_CHECKING:
+    from etl.session import Session
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +56,13 @@ class ModeChoice(StrEnum):
     AUTO = "auto"
     PUSHDOWN = "pushdown"
     STREAM = "stream"
+
+
+class MlEngine(StrEnum):
+    """Who fits a model."""
+
+    LOCAL = "local"
+    BIGQUERY = "bigquery"
 
 
 class Format(StrEnum):
@@ -298,6 +308,48 @@ def dashboard(
         out.print(str(session.dashboard(output)))
 
 
+@app.command()
+def model(
+    name: Annotated[str, typer.Argument(help="churn, ltv, forecast or segments.")],
+    engine: Annotated[MlEngine, typer.Option(help="scikit-learn here, or BigQuery ML.")] = MlEngine.LOCAL,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed and data give the same model.")] = 42,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the model as BigQuery ML instead of fitting it.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The report to write; data/models/NAME.html if not given.")
+    ] = None,
+    config_file: ConfigOption = None,
+) -> None:
+    """Fit a model on the past, judge it beside a baseline, and publish its predictions as a mart."""
+    from etl.models import bigquery
+    from etl.session import open_session
+
+    with open_session(config.load(config_file)) as session:
+        if sql:
+            print(bigquery.statements(session.warehouse, session.config.publish.world, name))
+        elif engine is MlEngine.BIGQUERY:
+            _show_judged(bigquery.train(session.warehouse, session.ledger, session.config, name))
+        else:
+            _fit(session, name, seed, output or Path("data/models") / f"{name}.html")
+
+
+def _fit(session: Session, name: str, seed: int, output: Path) -> None:
+    from etl.console import grid, out
+    from etl.models import local, page
+
+    outcome = local.train(session.warehouse, session.ledger, session.config, name, seed)
+    for sentence in (outcome.verdict, *outcome.facts):
+        out.print(sentence)
+    columns = ("measure", "model (95 % interval)", "baseline", "difference")
+    out.print(grid("", columns, outcome.rows(), columns[1:]))
+    out.print(str(page.save(outcome, session.ledger, session.config.publish.world, output)))
+
+
+def _show_judged(judged: dict[str, object]) -> None:
+    from etl.console import grid, out
+
+    out.print(grid("", ("measure", "value"), [(name, str(value)) for name, value in judged.items()], ("value",)))
+
+
 @app.command("status")
 def status_(json_: JsonOption = False, config_file: ConfigOption = None) -> None:
     """Show every table's newest load and check, and whether the gate lets it pass."""
@@ -307,7 +359,9 @@ def status_(json_: JsonOption = False, config_file: ConfigOption = None) -> None
 
     with open_session(config.load(config_file)) as session:
         wishes = session.config.sync
-        tables = status(session.ledger, wishes.max_unchecked_days, accept_moving=wishes.accept_moving)
+        tables = status(
+            session.warehouse, session.ledger, wishes.max_unchecked_days, accept_moving=wishes.accept_moving
+        )
     if json_:
         print(json.dumps([table.as_json() for table in tables], ensure_ascii=False, indent=2))
         return
@@ -326,6 +380,9 @@ def status_(json_: JsonOption = False, config_file: ConfigOption = None) -> None
         for t in tables
     ]
     out.print(grid("", columns, rows, ("rows",)))
+    for t in tables:
+        if t.drift:
+            out.print(f"{t.table}: {t.drift}", style="yellow")
     if not tables:
         out.print("nothing has been synced yet; run: etl sync")
 

@@ -36,6 +36,7 @@ class LoadKind(StrEnum):
     REPAIR = "repair"
     RELOAD = "reload"
     DRIFT = "drift"
+    BACKFILL = "backfill"
 
 
 def _now() -> datetime:
@@ -157,8 +158,24 @@ class Presence:
     at: datetime = field(default_factory=_now)
 
 
-Record = Run | Load | Check | DifferenceRow | PartitionCheck | Presence
-R = TypeVar("R", Run, Load, Check, Presence)
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A slice of a backfill that has been brought and compared, or the backfill's end (``last``).
+
+    ``job`` says what was asked for and ``part`` which of it, both as JSON; ``rows`` were compared.
+    """
+
+    table_name: str
+    job: str
+    part: str
+    rows: int
+    changed: int
+    last: bool
+    at: datetime = field(default_factory=_now)
+
+
+Record = Run | Load | Check | DifferenceRow | PartitionCheck | Presence | Slice
+R = TypeVar("R", Run, Load, Check, Presence, Slice)
 
 _TABLES: dict[type[Record], str] = {
     Run: "runs",
@@ -167,6 +184,7 @@ _TABLES: dict[type[Record], str] = {
     DifferenceRow: "differences",
     PartitionCheck: "partitions",
     Presence: "presences",
+    Slice: "slices",
 }
 _TYPES: dict[str, LogicalType] = {
     "str": types.STRING,
@@ -238,6 +256,14 @@ class Ledger:
         """The loaded tables that the source no longer has, and since when."""
         newest = self._newest(Presence, self._name("at"))
         return {presence.table_name: presence.at for presence in newest if not presence.present}
+
+    def slices(self, table: str, job: str) -> tuple[Slice, ...]:
+        """The slices of a job that has not come to its end, in the order in which they were done."""
+        string, relation = self._warehouse.dialect.string, self._warehouse.relation("etl", "slices")
+        where = f"table_name = {string(table)} AND job = {string(job)}"
+        done = self._read(Slice, f"SELECT * FROM {relation} WHERE {where} ORDER BY {self._name('at')}")
+        ends = [i for i, slice_ in enumerate(done, 1) if slice_.last]
+        return tuple(done[ends[-1] if ends else 0 :])
 
     def runs(self, limit: int) -> list[Run]:
         """The newest entries of the run log."""

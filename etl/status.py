@@ -1,18 +1,25 @@
-"""`etl status`: where every table stands, from the ledger alone."""
+"""`etl status`: where every table stands, from the warehouse alone."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from etl.ledger import Ledger
+from etl.ledger import Ledger, Load
 from etl.publish.gate import reason_shut
+from etl.warehouses.base import Warehouse
 
 
 @dataclass(frozen=True, slots=True)
 class TableStatus:
-    """One table's newest load and check; ``gate`` is empty where it passes, else the reason why not."""
+    """One table's newest load and check; ``gate`` is empty where it passes, else the reason why not.
+
+    ``vanished_at`` is when a sync no longer found the table in the source, ``gone_columns`` are those
+    that only the warehouse still has.
+    """
 
     table: str
     load: str
@@ -27,15 +34,26 @@ class TableStatus:
     scope: str | None
     oldest_at: datetime | None
     gate: str
+    vanished_at: datetime | None
+    gone_columns: tuple[str, ...]
+
+    @property
+    def drift(self) -> str:
+        """What the source no longer has of it, in a few words."""
+        if self.vanished_at:
+            return f"gone from the source since {self.vanished_at:%Y-%m-%d %H:%M}"
+        return f"columns gone from the source: {', '.join(self.gone_columns)}" if self.gone_columns else ""
 
     def as_json(self) -> dict[str, Any]:
         """The status as JSON's own types."""
         return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in asdict(self).items()}
 
 
-def status(ledger: Ledger, max_unchecked_days: float, *, accept_moving: bool = False) -> list[TableStatus]:
+def status(
+    warehouse: Warehouse, ledger: Ledger, max_unchecked_days: float, *, accept_moving: bool = False
+) -> list[TableStatus]:
     """The status of every table that was ever loaded, by name."""
-    checks = ledger.newest_checks()
+    checks, vanished = ledger.newest_checks(), ledger.vanished()
     found = []
     for table, load in ledger.newest_loads().items():
         check = checks.get(table)
@@ -54,6 +72,14 @@ def status(ledger: Ledger, max_unchecked_days: float, *, accept_moving: bool = F
                 scope=check.scope if check else None,
                 oldest_at=check.oldest_at if check else None,
                 gate=reason_shut(load, check, max_unchecked_days, accept_moving=accept_moving),
+                vanished_at=vanished.get(table),
+                gone_columns=_gone(warehouse.columns("raw", table), load),
             )
         )
     return found
+
+
+def _gone(held: Iterable[str], load: Load) -> tuple[str, ...]:
+    """The columns that the newest load no longer found in the source."""
+    known = json.loads(load.columns)
+    return tuple(name for name in held if name not in known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -9,6 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from etl.config import TableConfig
 from etl.errors import ConfigError
+from etl.warehouses.base import STAGING
 from schemas.table import FULL, Column, Cursor, CursorKind, Table
 from schemas.types import Kind, parse
 
@@ -16,8 +18,10 @@ from schemas.types import Kind, parse
 def configured(tables: Iterable[Table], wishes: Mapping[str, TableConfig]) -> tuple[Table, ...]:
     """The source's tables with the configuration applied, children before the parents they refer to.
 
-    Raises ``ConfigError`` for a wish about a table or column that the source does not have.
+    Raises ``ConfigError`` for a wish about a table or column that the source does not have, and for
+    a table whose name the warehouse cannot give it.
     """
+    tables = tuple(tables)
     found = {table.target: table for table in tables}
     for name in wishes:
         if name not in found:
@@ -27,7 +31,22 @@ def configured(tables: Iterable[Table], wishes: Mapping[str, TableConfig]) -> tu
         for name, table in found.items()
         if not wishes.get(name, TableConfig()).exclude
     }
+    _refuse_names([table for table in tables if table.target in kept])
     return tuple(kept[name] for name in _children_first(kept))
+
+
+def _refuse_names(tables: Sequence[Table]) -> None:
+    """Names that begin like staging, which is dropped, and those of which a warehouse holds two to be the same."""
+    seen: dict[str, Table] = {}
+    for table in tables:
+        name, folded = table.target, table.target.casefold()
+        remedy = f"rename it in the source, or leave it out: [tables.{json.dumps(name, ensure_ascii=False)}] exclude"
+        if folded.startswith(STAGING):
+            raise ConfigError(f"the source has a table {name}, and {STAGING}… is what staging is called", remedy)
+        if folded in seen:
+            other = seen[folded].target
+            raise ConfigError(f"the source has two tables that are {name} in the warehouse ({other} too)", remedy)
+        seen[folded] = table
 
 
 def chosen(tables: Sequence[Table], names: Sequence[str]) -> tuple[Table, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from dataclasses import dataclass, replace
@@ -45,6 +46,7 @@ class Synced:
         return (
             f"{self.table}: {self.kind or 'unchanged'}, {self.extracted:,} rows moved, {self.repaired:,} repaired, "
             f"{self.check.source_rows:,} rows in all, {proof}, {self.seconds:.2f} s"
+            f"{'; ' if self.drift else ''}{self.drift}"
         )
 
 
@@ -77,7 +79,7 @@ class _TableSync:
 
     def _load_changes(self, newest: Load, held: dict[str, str]) -> Side:
         self._refuse_other_source(newest)
-        drift = drift_of(self._warehouse.dialect, self._table, held)
+        drift = drift_of(self._warehouse.dialect, self._table, held).since(json.loads(newest.columns))
         self._drift = drift.describe()
         self._refuse_shrinkage()
         if expired := self._mover.expired(newest):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from etl.dialects.base import WarehouseDialect
 from etl.errors import StoppedTableError
@@ -19,7 +19,7 @@ class Drift:
     """Column changes: name to physical type for ``added`` and ``widened``, old name to new for ``renamed``.
 
     Only a change of case is known to be a renaming: warehouses hold such names to be the same.
-    ``gone`` columns are only reported.
+    ``gone`` columns stay, NULL in every row that is loaded from now on, and are only reported.
     """
 
     added: Mapping[str, str]
@@ -36,12 +36,16 @@ class Drift:
         renamed = [dialect.rename_column(relation, old, new) for old, new in self.renamed.items()]
         return added + renamed + [dialect.alter_type(relation, name, type_) for name, type_ in self.widened.items()]
 
+    def since(self, columns: Collection[str]) -> Drift:
+        """The same, of the gone columns only those among ``columns``, which the newest load still had."""
+        return replace(self, gone=tuple(name for name in self.gone if name in columns))
+
     def describe(self) -> str:
         """The drift in words, empty if there is none."""
         parts = [f"new column {name}" for name in self.added]
         parts += [f"column {old} is now called {new}" for old, new in self.renamed.items()]
         parts += [f"column {name} widened to {type_}" for name, type_ in self.widened.items()]
-        parts += [f"column {name} is gone from the source and stays in the warehouse as it was" for name in self.gone]
+        parts += [f"column {name} is gone from the source, NULL in rows loaded from now on" for name in self.gone]
         return "; ".join(parts)
 
 

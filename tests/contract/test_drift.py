@@ -10,6 +10,7 @@ from support.project import Project
 
 from etl.errors import RunError, StoppedTableError
 from etl.sync.run import Failed
+from etl.warehouses.base import STAGING
 from schemas import types
 from schemas.table import Column, Table
 
@@ -66,6 +67,41 @@ def test_a_dropped_column_is_kept_and_reported(loaded: Project) -> None:
     held = {row[0]: row[2] for row in loaded.warehouse.rows("items")}
     assert (held[1], held[5000]) == (7, None)
     assert loaded.verified().check.equal
+
+
+def test_a_dropped_column_is_null_in_rows_merged_later(loaded: Project) -> None:
+    loaded.source.execute("ALTER TABLE items DROP COLUMN amount")
+    loaded.source.execute(changing("id IN (3, 4)", ROWS + 1, name="'later'"), changing("id = 5", None, name="'unseen'"))
+    assert loaded.synced().check.equal
+    held = {row[0]: row[2] for row in loaded.warehouse.rows("items")}
+    assert (held[3], held[4], held[5], held[6]) == (None, None, None, 42)
+
+
+def test_a_dropped_column_is_said_once_and_stays_in_the_status(loaded: Project) -> None:
+    loaded.source.execute("ALTER TABLE items DROP COLUMN amount")
+    assert "column amount is gone" in loaded.etl("sync").err
+    again = loaded.etl("sync")
+    assert (again.code, "amount" in again.out + again.err) == (0, False)
+    assert loaded.json("status")[0]["gone_columns"] == ["amount"]
+    assert "columns gone from the source: amount" in loaded.etl("status").out
+    assert loaded.gate() == ""
+    _add(loaded, ITEMS.columns[2])
+    assert loaded.synced().check.equal
+    assert loaded.json("status")[0]["gone_columns"] == []
+
+
+def test_a_column_that_may_be_null_or_no_longer(loaded: Project) -> None:
+    """Copies have no constraints, so a change of nullability is none to the warehouse."""
+    for nullable in (False, True):
+        columns = tuple(Column(c.name, c.type, nullable and c.name != "id") for c in ITEMS.columns)
+        loaded.source.execute("DROP TABLE items")
+        loaded.source.create(Table("items", columns, ("id",), ITEMS.cursor))
+        loaded.source.insert(ITEMS, items())
+        if nullable:
+            loaded.source.insert(ITEMS, [(5_000, None, None, None)])
+        result = loaded.synced()
+        assert (result.drift, result.check.equal) == ("", True)
+    loaded.assert_equal(ITEMS)
 
 
 def test_a_renamed_column_is_a_new_one_beside_the_old(loaded: Project) -> None:
@@ -163,8 +199,28 @@ def test_a_new_table_is_loaded_and_a_vanished_one_stays(loaded: Project, caplog:
     loaded.source.execute("DROP TABLE later")
     assert list(loaded.sync()) == ["items"]
     assert "later is gone from the source" in caplog.text
+    caplog.clear()
+    assert list(loaded.sync()) == ["items"]
+    assert "later" not in caplog.text
+    status = {table["table"]: table["vanished_at"] for table in loaded.json("status")}
+    assert status["later"]
+    assert status["items"] is None
+    assert "gone from the source since" in loaded.etl("status").out
     assert loaded.warehouse.rows("later") == [(1,)]
     assert loaded.etl("sync").code == 0
+    loaded.source.execute("CREATE TABLE later (id INTEGER PRIMARY KEY)", "INSERT INTO later VALUES (1)")
+    assert loaded.synced("later").check.equal
+    assert {table["vanished_at"] for table in loaded.json("status")} == {None}
+
+
+@pytest.mark.parametrize("name", [f"{STAGING}items", f"{STAGING.upper()}x"])
+def test_a_table_that_is_called_like_staging_is_refused_by_name(loaded: Project, name: str) -> None:
+    loaded.source.execute(f'CREATE TABLE "{name}" (id INTEGER PRIMARY KEY)')
+    done = loaded.etl("sync")
+    assert done.code == 2
+    assert name in done.err
+    assert "exclude" in done.err
+    assert loaded.synced(tables={name: {"exclude": True}}).check.equal
 
 
 def test_a_table_that_comes_to_have_an_unfit_value_stops_alone(loaded: Project) -> None:
