@@ -6,9 +6,13 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 AIRFLOW_ARGS ?=
 DEMO_ARGS ?=
+SOAK ?= 1000
+ifndef SEED
+SEED := $(shell date +%s)
+endif
 
 .DEFAULT_GOAL := help
-.PHONY: help airflow demo test env lint types imports format lock bench clean
+.PHONY: help airflow demo test soak env lint types imports format lock bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -23,6 +27,10 @@ env: $(VENV)/.env ## make .venv with everything in it
 
 test: $(VENV)/.env ## run the whole suite
 	$(BIN)/pytest -n 2 --dist worksteal
+
+soak: $(VENV)/.env ## random histories of changes and syncs against a model: SOAK=n for each source, SEED=n to repeat
+	@echo "to repeat this: make soak SOAK=$(SOAK) SEED=$(SEED)"
+	ETL_SOAK=$(SOAK) $(BIN)/pytest -n 2 --hypothesis-seed=$(SEED) tests/properties/test_histories.py
 
 lint: $(VENV)/.env ## ruff, mypy, and who may import whom
 	$(BIN)/ruff check .
