@@ -8,3 +8,7 @@ class GeneratorError(ValueError):
 
     The message is one sentence of what is wrong and one of what to do about it.
     """
+
+
+class FailedRunError(GeneratorError):
+    """The call was right and the run failed: mend what the message names, then call again."""

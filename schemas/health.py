@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, Table
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, String, Table
+from sqlalchemy import column as sql_column
 
 from schemas.sql import Logical
 from schemas.types import DATE, STRING, LogicalType, decimal
@@ -31,8 +32,7 @@ def _key(name: str, type_: LogicalType, **kwargs: Any) -> Column[Any]:
 
 
 def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
+    return CheckConstraint(sql_column(column, String).in_(values), name=column)
 
 
 customers = Table(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, Table, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import column as sql_column
 
 from schemas.sql import Logical
 from schemas.types import BOOL, BYTES, DATE, DATETIME, FLOAT, INT, JSON, STRING, TIME, TIMESTAMP, UUID, decimal
@@ -66,8 +67,7 @@ def _updated() -> Column[Any]:
 
 
 def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
+    return CheckConstraint(sql_column(column, String).in_(values), name=column)
 
 
 locations = Table(

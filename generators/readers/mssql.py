@@ -1,76 +1,61 @@
-"""Rows of a SQL Server database, through SQLAlchemy, a part at a time."""
+"""Rows of a SQL Server database, by mssql-python's Arrow reader, at one instant where snapshots are allowed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
-from sqlalchemy import Connection, Engine, Table, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Table
 
-from generators.errors import GeneratorError
+from generators.mssql import told
 from generators.targets import Target
-from generators.writers.mssql import engine
+from generators.writers import ddl
+from generators.writers.mssql_tables import dialect
+from schemas.mssql import connect
 
 _ROWS_AT_ONCE = 20_000
+_SNAPSHOTS = "SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()"
 
 
-def open_rows(at: Target) -> SqlRows:
+def open_rows(at: Target) -> MssqlRows:
     """The rows of the database that ``at`` names."""
-    return SqlRows(at, engine(at))
+    return MssqlRows(at)
 
 
-class SqlRows:
-    """Rows through any SQLAlchemy engine, whose ``Logical`` columns give Python's own types.
+class MssqlRows:
+    """One SNAPSHOT transaction, or one statement a table where the database does not allow it."""
 
-    Each table is read by itself: a world that is being judged is not being written.
-    """
-
-    def __init__(self, at: Target, engine: Engine) -> None:
-        self._at, self._engine = at, engine
-        self._connection: Connection
+    def __init__(self, at: Target) -> None:
+        self._at = at
+        self._dialect = dialect()
 
     def __enter__(self) -> Self:
-        try:
-            self._connection = self._engine.connect()
-        except SQLAlchemyError as error:
-            raise self._failed(error) from error
+        with told(str(self._at)):
+            self._connection = connect(self._at.url)
+            self._cursor = self._connection.cursor()
+            if self._cursor.execute(_SNAPSHOTS).fetchone()[0] == 1:
+                self._cursor.execute("SET TRANSACTION ISOLATION LEVEL SNAPSHOT")
+                self._cursor.execute("BEGIN TRANSACTION")
         return self
 
     def read(self, table: Table) -> pa.RecordBatchReader:
         """Only the schema's own columns: ``row_version`` and the like are the server's."""
-        try:
-            streamed = self._connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(select(table))
-        except SQLAlchemyError as error:
-            raise self._failed(error) from error
-        schema = _schema(table)
-        batches = (_batch(part, schema) for part in streamed.partitions())
-        return pa.RecordBatchReader.from_batches(schema, batches)
+        columns = ", ".join(ddl.quoted(self._dialect, column.name) for column in table.columns)
+        with self._told(table):
+            self._cursor.execute(f"SELECT {columns} FROM {ddl.quoted(self._dialect, table.name)}")
+            reader = self._cursor.arrow_reader(_ROWS_AT_ONCE)
+        return pa.RecordBatchReader.from_batches(reader.schema, self._batches(reader, table))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._connection.close()
-        self._engine.dispose()
 
-    def _failed(self, error: SQLAlchemyError) -> GeneratorError:
-        reason = " ".join(str(getattr(error, "orig", None) or error).split()).rstrip(".")
-        return GeneratorError(f"{self._at} cannot be read: {reason}. Check the URL, or generate the world there first.")
+    def _batches(self, reader: Any, table: Table) -> Iterator[pa.RecordBatch]:
+        with self._told(table):
+            yield from reader
 
-
-def _schema(table: Table) -> pa.Schema:
-    columns: Any = table.columns
-    return pa.schema([pa.field(column.name, column.type.logical.arrow) for column in columns])
-
-
-def _batch(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
-    columns = list(zip(*rows, strict=True))
-    arrays = [pa.array(list(_plain(values)), type_) for values, type_ in zip(columns, schema.types, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _plain(values: Sequence[Any]) -> Iterator[Any]:
-    """UUIDs as Arrow keeps them here: text in capitals."""
-    return (str(value).upper() if type(value).__name__ == "UUID" else value for value in values)
+    def _told(self, table: Table) -> Any:
+        return told(f"{table.name} in {self._at}")

@@ -6,8 +6,19 @@ The drivers are imported when the first connection is asked for, so this costs n
 from __future__ import annotations
 
 from schemas.mssql.address import Address, address
-from schemas.mssql.connect import connect, engine
+from schemas.mssql.connect import connect, engine, transaction
 from schemas.mssql.driver import loaded_driver
-from schemas.mssql.errors import MssqlError, Trouble, translated
+from schemas.mssql.errors import MssqlError, Trouble, speaking, translated
 
-__all__ = ["Address", "MssqlError", "Trouble", "address", "connect", "engine", "loaded_driver", "translated"]
+__all__ = [
+    "Address",
+    "MssqlError",
+    "Trouble",
+    "address",
+    "connect",
+    "engine",
+    "loaded_driver",
+    "speaking",
+    "transaction",
+    "translated",
+]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 
 from schemas.mssql.address import Address, address
 from schemas.mssql.driver import loaded_driver
-from schemas.mssql.errors import MssqlError, Trouble, translated
+from schemas.mssql.errors import MssqlError, Trouble, driver_errors, translated
+
+_UNDO = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"
 
 
 def connect(at: Address | str) -> Any:
@@ -26,6 +30,20 @@ def connect(at: Address | str) -> Any:
         raise MssqlError(Trouble.ADDRESS, f"{where}: {reason}", "mend the options of the URL") from error
     except (module.Error, RuntimeError, ValueError) as error:
         raise translated(error, str(where)) from error
+
+
+@contextmanager
+def transaction(cursor: Any) -> Iterator[None]:
+    """One transaction of the connection of ``cursor``, undone if anything is raised within."""
+    cursor.execute("BEGIN TRANSACTION")
+    try:
+        yield
+        cursor.execute("COMMIT TRANSACTION")
+    except BaseException:
+        # What broke the connection has undone it, and is what the caller is to hear of.
+        with suppress(*driver_errors()):
+            cursor.execute(_UNDO)
+        raise
 
 
 def engine(at: Address | str) -> Engine:
@@ -59,4 +77,4 @@ def _commit(connection: Connection) -> None:
 
 def _rollback(connection: Connection) -> None:
     """Some errors have ended the transaction already."""
-    connection.exec_driver_sql("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
+    connection.exec_driver_sql(_UNDO)

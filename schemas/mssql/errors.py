@@ -8,7 +8,12 @@ server's language for most messages; the phrase always is English, so it is look
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum, auto
+
+from sqlalchemy.exc import SQLAlchemyError
 
 
 class Trouble(Enum):
@@ -95,6 +100,21 @@ def translated(error: BaseException, subject: str) -> MssqlError:
     words = _plain(said) or _plain(phrase) or _plain(str(origin)) or type(origin).__name__
     trouble = _sorted(f"{said} {phrase or origin}".lower())
     return MssqlError(trouble, f"{subject}: {words}", _REMEDIES[trouble])
+
+
+@contextmanager
+def speaking(subject: str) -> Iterator[None]:
+    """What the driver or SQLAlchemy raises within, as ``MssqlError`` about ``subject``."""
+    try:
+        yield
+    except driver_errors() as error:
+        raise translated(error, subject) from error
+
+
+def driver_errors() -> tuple[type[Exception], ...]:
+    """The roots of what statements raise, without importing a driver that nobody has used."""
+    driver = sys.modules.get("mssql_python")
+    return (SQLAlchemyError,) if driver is None else (SQLAlchemyError, driver.Error)
 
 
 def _sorted(text: str) -> Trouble:
