@@ -48,13 +48,25 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """Columns whose values, where none of them is NULL, are those of ``parent_columns`` in a row of ``parent``.
+
+    ``parent`` is a table's name in the warehouse; both tuples are equally long.
+    """
+
+    columns: tuple[str, ...]
+    parent: str
+    parent_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A source table: columns in the source's order, the key that names a row, and its cursor.
 
     ``schema`` is empty for the source's default schema. ``key`` is empty where the table has no
     primary or unique key over non-null columns; such a table is loaded in full and compared as a
     multiset. ``references`` holds the names of the tables its foreign keys point at, ``cursors`` the
-    other ways to find its changes, best first.
+    other ways to find its changes, best first, ``foreign_keys`` the keys with their columns where known.
     """
 
     name: str
@@ -64,6 +76,7 @@ class Table:
     schema: str = ""
     references: tuple[str, ...] = ()
     cursors: tuple[Cursor, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
 
     @property
     def target(self) -> str:

@@ -6,11 +6,11 @@ https://www.postgresql.org/docs/current/catalogs.html
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from schemas import types
-from schemas.table import FULL, Column, Cursor, CursorKind, Table
+from schemas.table import FULL, Column, Cursor, CursorKind, ForeignKey, Table
 from schemas.types import Kind, LogicalType
 
 Rows = list[dict[str, Any]]
@@ -46,9 +46,15 @@ CROSS JOIN LATERAL unnest(i.indkey[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k(at
 JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
 WHERE i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
 ORDER BY 1, 2, k.position"""
+# A partition's own copy of a key has the key it comes from as its parent.
 _REFERENCES = """
-SELECT f.conrelid::bigint AS oid, f.confrelid::bigint AS target
-FROM pg_catalog.pg_constraint f WHERE f.contype = 'f' ORDER BY 1, 2"""
+SELECT f.conrelid::bigint AS oid, f.confrelid::bigint AS target, f.oid::bigint AS id,
+       a.attname::text AS name, b.attname::text AS other
+FROM pg_catalog.pg_constraint f
+CROSS JOIN LATERAL unnest(f.conkey, f.confkey) WITH ORDINALITY AS k(attnum, other, position)
+JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.attnum
+JOIN pg_catalog.pg_attribute b ON b.attrelid = f.confrelid AND b.attnum = k.other
+WHERE f.contype = 'f' AND f.conparentid = 0 ORDER BY 1, 2, 3, k.position"""
 # TRUNCATE and whatever rewrites a table give it another file, in which an older snapshot sees no row
 # (https://www.postgresql.org/docs/current/mvcc-caveats.html). pg_class is read in the snapshot, the
 # function sees what is there now; a table's partitions and heirs and what a view reads belong to it.
@@ -97,12 +103,7 @@ def tables(query: Query) -> tuple[Table, ...]:
     relations = {row["oid"]: row for row in query(_RELATIONS)}
     targets = {oid: _table(row, (), (), ()).target for oid, row in relations.items()}
     return tuple(
-        _table(
-            row,
-            [_column(column) for column in columns[oid]],
-            keys[oid],
-            [targets[other["target"]] for other in references[oid] if other["target"] in targets],
-        )
+        _table(row, [_column(column) for column in columns[oid]], keys[oid], _foreign_keys(references[oid], targets))
         for oid, row in relations.items()
         if columns[oid]
     )
@@ -116,7 +117,7 @@ def _grouped(rows: Rows) -> dict[int, Rows]:
 
 
 def _table(
-    row: dict[str, Any], columns: Sequence[Column], keys: Iterable[dict[str, Any]], refs: Sequence[str]
+    row: dict[str, Any], columns: Sequence[Column], keys: Iterable[dict[str, Any]], foreign: Sequence[ForeignKey]
 ) -> Table:
     return Table(
         row["name"],
@@ -124,8 +125,21 @@ def _table(
         _key(keys, {column.name for column in columns if not column.nullable}),
         _cursor(columns),
         "" if row["is_default"] else row["schema"],
-        tuple(dict.fromkeys(refs)),
+        tuple(dict.fromkeys(key.parent for key in foreign)),
+        foreign_keys=tuple(foreign),
     )
+
+
+def _foreign_keys(rows: Rows, targets: Mapping[int, str]) -> list[ForeignKey]:
+    """The keys that point at tables known by ``targets``, which gives their names in the warehouse."""
+    found: dict[tuple[int, int], Rows] = defaultdict(list)
+    for row in rows:
+        found[row["target"], row["id"]].append(row)
+    return [
+        ForeignKey(tuple(row["name"] for row in key), targets[target], tuple(row["other"] for row in key))
+        for (target, _), key in found.items()
+        if target in targets
+    ]
 
 
 def _column(row: dict[str, Any]) -> Column:

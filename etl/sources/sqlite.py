@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from etl.ranges import Ranges, Value
 from etl.sources.base import Loss, Reach, Snapshot, Source, Window
 from etl.sources.exact import Tally, convert, unfit
 from etl.urls import path_of
-from schemas.table import FULL, Column, Cursor, CursorKind, Table
+from schemas.table import FULL, Column, Cursor, CursorKind, ForeignKey, Table
 from schemas.types import Kind, LogicalType
 
 BATCH_ROWS = 65_536
@@ -211,7 +212,25 @@ class SqliteSnapshot(Snapshot):
             key or self._unique_key(name, columns),
             _find_cursor(columns),
             references=tuple(row["name"] for row in references),
+            foreign_keys=self._foreign_keys(name),
         )
+
+    def _foreign_keys(self, name: str) -> tuple[ForeignKey, ...]:
+        """The keys with their columns; one that names no column of its parent means the parent's primary key."""
+        rows = self._rows(
+            """SELECT id, "table" AS parent, "from" AS name, COALESCE("to", '') AS other"""
+            " FROM pragma_foreign_key_list(?) ORDER BY id, seq",
+            [name],
+        )
+        found = []
+        for _, key in groupby(rows, lambda row: row["id"]):
+            columns = list(key)
+            parent, others = columns[0]["parent"], tuple(row["other"] for row in columns)
+            if not all(others):
+                primary = self._rows("SELECT name FROM pragma_table_info(?) WHERE pk ORDER BY pk", [parent])
+                others = tuple(row["name"] for row in primary)
+            found.append(ForeignKey(tuple(row["name"] for row in columns), parent, others))
+        return tuple(found)
 
     def _holds_null(self, name: str, columns: Sequence[str]) -> bool:
         """Whether a primary key holds NULL, which SQLite allows, even twice: https://www.sqlite.org/quirks.html."""

@@ -15,7 +15,7 @@ from etl.scratch import Scratch
 from etl.sources.base import Snapshot, Window
 from etl.verify.proof import ReaderProof
 from schemas import types
-from schemas.table import FULL, Column, Cursor, CursorKind, Table
+from schemas.table import FULL, Column, Cursor, CursorKind, ForeignKey, Table
 from schemas.types import LogicalType
 
 ODD_NAMES = (
@@ -206,6 +206,27 @@ def test_references_with_a_cycle_and_a_self_reference(source: SourceEngine) -> N
     with source.open().snapshot() as snapshot:
         found = {table.name: table.references for table in snapshot.tables()}
     assert found == {"tree": ("tree",), "egg": ("hen",), "hen": ("egg",)}
+
+
+def test_foreign_keys_name_their_columns_in_order(source: SourceEngine) -> None:
+    first, second = (Column(name, types.INT, nullable=False) for name in ("a", "b"))
+    q = source.quote
+    source.create(Table("pair", (first, second), ("b", "a")))
+    source.create(Table("single", (first,), ("a",)))
+    source.create(
+        Table("child", (Column("x", types.INT), Column("y", types.INT)), ()),
+        f"FOREIGN KEY ({q('x')}, {q('y')}) REFERENCES {q('pair')} ({q('b')}, {q('a')})",
+        f"FOREIGN KEY ({q('y')}) REFERENCES {q('single')} ({q('a')})",
+        f"FOREIGN KEY ({q('x')}) REFERENCES {q('single')} ({q('a')})",
+    )
+    with source.open().snapshot() as snapshot:
+        found = {table.name: set(table.foreign_keys) for table in snapshot.tables()}
+    assert found["child"] == {
+        ForeignKey(("x", "y"), "pair", ("b", "a")),
+        ForeignKey(("y",), "single", ("a",)),
+        ForeignKey(("x",), "single", ("a",)),
+    }
+    assert found["pair"] == set()
 
 
 def test_a_view_is_a_table_without_a_key(source: SourceEngine) -> None:
