@@ -253,6 +253,51 @@ def verify(
 
 
 @app.command()
+def backfill(
+    table: Annotated[str, typer.Argument(help="The table.")],
+    from_: Annotated[str | None, typer.Option("--from", help="The first value, or day, of the range.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="The last value, or day, of the range.")] = None,
+    column: Annotated[str, typer.Option(help="The range's column; the table's cursor if not given.")] = "",
+    key: Annotated[
+        list[str] | None, typer.Option(help='A row\'s key; of several columns as 7,x or [7,"x"]. May be repeated.')
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every row.")] = False,
+    slice_rows: Annotated[int, typer.Option(min=1, help="About how many rows a slice has.")] = 500_000,
+    restart: Annotated[bool, typer.Option("--restart", help="Repeat slices that a stopped run has done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only estimate.")] = False,
+    config_file: ConfigOption = None,
+) -> None:
+    """Bring rows behind the cursor again, in slices: those of a range, of some keys, or all; then prove the table.
+
+    Stopped, the same command continues. The watermark stays where it is.
+    """
+    from etl.console import row_progress, show_backfilled, show_estimate
+    from etl.session import open_session
+    from etl.sync.backfill import Wanted
+    from etl.sync.run import Failed
+
+    wanted = Wanted(column, from_, to, tuple(key or ()))
+    wanted.require_one(everything=all_)
+    with open_session(config.load(config_file), [table]) as session, row_progress("backfilling") as progress:
+        done = session.backfill(
+            table,
+            wanted,
+            slice_rows=slice_rows,
+            restart=restart,
+            dry_run=dry_run,
+            announce=show_estimate,
+            progress=progress,
+        )
+    if done is None:
+        return
+    show_backfilled(done)
+    if isinstance(done.synced, Failed):
+        raise typer.Exit(ExitCode.FAILED)
+    if not done.synced.check.equal:
+        raise typer.Exit(ExitCode.DIFFERENT)
+
+
+@app.command()
 def marts(
     names: Annotated[
         list[str] | None, typer.Argument(help="Marts; all of them if none is named.", metavar="[NAME]…")

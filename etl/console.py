@@ -16,6 +16,7 @@ from rich.text import Text
 
 from etl.errors import EtlError
 from etl.ledger import Check
+from etl.sync.backfill import Backfilled, Estimate
 from etl.sync.run import Failed
 from etl.sync.table import Synced
 from etl.verify.differences import Difference
@@ -165,6 +166,20 @@ def show_synced(results: Iterable[Synced | Failed], title: str = "") -> None:
             err.print(f"{result.table}: {result.drift}")
         if result.differences:
             show_differences(result.table, result.differences)
+
+
+def show_estimate(estimate: Estimate) -> None:
+    """What a backfill is going to do."""
+    err.print(str(estimate))
+
+
+def show_backfilled(done: Backfilled) -> None:
+    """What a backfill has done, and the sync that proved the table."""
+    slices = counted(done.slices, "slice")
+    out.print(
+        f"{done.table}, {done.what}: {done.rows:,} rows compared in {slices}, {done.changed:,} brought", soft_wrap=True
+    )
+    show_synced([done.synced])
 
 
 def show_verified(results: Iterable[Verified | Failed]) -> None:

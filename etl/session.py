@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from etl.publish.queries import Query, chosen, load
 from etl.scratch import Scratch
 from etl.sources.base import Source
 from etl.sync import plan
+from etl.sync.backfill import SLICE_ROWS, Backfilled, Estimate, Wanted, backfill
 from etl.sync.move import Progress
 from etl.sync.run import Failed, sync
 from etl.sync.table import Synced
@@ -68,6 +69,31 @@ class Session:
                         yield Failed(table.target, error)
         finally:
             scratch.close()
+
+    def backfill(
+        self,
+        table: str,
+        wanted: Wanted,
+        *,
+        slice_rows: int = SLICE_ROWS,
+        restart: bool = False,
+        dry_run: bool = False,
+        announce: Callable[[Estimate], None] = lambda _estimate: None,
+        progress: Progress = _quiet,
+    ) -> Backfilled | None:
+        """Bring the wanted rows of a table again, and prove it; None if that is only estimated."""
+        return backfill(
+            self.config,
+            self.source(),
+            self.warehouse,
+            table,
+            wanted,
+            slice_rows=slice_rows,
+            restart=restart,
+            dry_run=dry_run,
+            announce=announce,
+            progress=progress,
+        )
 
     def _verified(self, verifier: Verifier, table: Table, *, repair: bool) -> Verified:
         if not repair:

@@ -32,6 +32,17 @@ class Moved(TypedDict):
     seconds: float
 
 
+class Backfilled(TypedDict):
+    """What a backfill of one table did: rows ``compared``, and rows that were brought or deleted."""
+
+    table: str
+    what: str
+    slices: int
+    compared: int
+    changed: int
+    seconds: float
+
+
 class Proof(TypedDict):
     """What a table was proven to be: ``rows`` and ``hash`` are those of source and warehouse alike."""
 
@@ -87,6 +98,43 @@ def sync_table(config: Config, table: str) -> Moved:
     )
 
 
+def backfill(
+    config: Config,
+    table: str,
+    *,
+    low: str | None = None,
+    high: str | None = None,
+    column: str = "",
+    keys: Iterable[str] = (),
+) -> Backfilled:
+    """Bring the rows of a range again, or those with some keys, or with neither all of them; then prove the table.
+
+    ``low`` and ``high`` are both included, values of ``column`` or of the table's cursor; days of a date.
+    Called again after it was stopped, it continues. Raises ``ConfigError`` for what is not there,
+    ``DifferenceError`` if the table is not proven in the end, and the ``RunError`` that stopped it.
+    """
+    from etl.session import open_session
+    from etl.sync.backfill import Wanted
+    from etl.sync.run import Failed
+
+    wanted = Wanted(column, low, high, tuple(keys))
+    with open_session(config, [table]) as session:
+        done = session.backfill(table, wanted, announce=lambda estimate: log.info("%s", estimate))
+    assert done is not None
+    if isinstance(done.synced, Failed):
+        raise done.synced.error
+    if not done.synced.check.equal:
+        raise DifferenceError(f"{table} is not equal after its backfill", f"see what differs with: etl verify {table}")
+    return Backfilled(
+        table=table,
+        what=done.what,
+        slices=done.slices,
+        compared=done.rows,
+        changed=done.changed,
+        seconds=round(done.seconds, 3),
+    )
+
+
 def check_table(config: Config, table: str) -> Proof:
     """What a table's newest check found, taken by its sync in the snapshot it was synced from.
 
@@ -97,14 +145,33 @@ def check_table(config: Config, table: str) -> Proof:
     from etl.session import open_session
 
     with open_session(config) as session:
-        reasons = shut(
-            session.ledger, [table], config.sync.max_unchecked_days, accept_moving=config.sync.accept_moving
-        )
+        reasons = shut(session.ledger, [table], config.sync.max_unchecked_days, accept_moving=config.sync.accept_moving)
         check = session.ledger.newest_checks().get(table)
     if check is None or reasons:
         raise DifferenceError(f"{table} {reasons[table]}", f"see what differs with: etl verify {table}")
     log.info("%s: %d rows, %s, equal", table, check.source_rows, check.source_hash)
     return _proof(check)
+
+
+def count_orphans(config: Config) -> dict[str, int]:
+    """By foreign key, the rows of the copies whose parent is not among the copies; only keys that have some.
+
+    For tables synced each in a snapshot of its own, of which none has to be wrong for this to happen.
+    """
+    from etl.engines import open_source
+    from etl.session import open_session
+    from etl.sync.plan import configured
+    from etl.verify.orphans import count_orphans as counted
+
+    with open_source(config).snapshot() as snapshot:
+        tables = configured(snapshot.tables(), config.tables)
+    with open_session(config) as session:
+        found = counted(session.warehouse, tables)
+    orphans = {str(one): one.rows for one in found if one.rows}
+    log.info("%d foreign keys, %d of them with orphans", len(found), len(orphans))
+    for key, rows in orphans.items():
+        log.warning("%s: %d rows without their parent; if the source has none, the next sync brings it", key, rows)
+    return orphans
 
 
 def pass_gate(config: Config, tables: Iterable[str]) -> dict[str, Proof]:

@@ -25,7 +25,7 @@ from etl.sync.keys import differing, key_table
 from etl.sync.move import Progress
 from etl.sync.plan import chosen, configured
 from etl.sync.run import Failed, sync
-from etl.sync.slices import Axis, Span, axis_of, natural_axis, ranges, span_of
+from etl.sync.slices import Axis, Span, asked, axis_of, natural_axis, ranges, span_of
 from etl.sync.table import Synced
 from etl.verify.comparison import Comparer
 from etl.verify.drift import drift_of
@@ -51,6 +51,16 @@ class Wanted:
     low: str | None = None
     high: str | None = None
     keys: tuple[str, ...] = ()
+
+    def require_one(self, *, everything: bool) -> None:
+        """Raise ``ConfigError`` unless exactly one of a range, keys and everything was asked for."""
+        ranged = self.low is not None or self.high is not None
+        if ranged + bool(self.keys) + everything != 1:
+            raise ConfigError(
+                "a backfill is of a range, of keys, or of everything", "give --from and --to, or --key, or --all"
+            )
+        if self.column and self.keys:
+            raise ConfigError("--column belongs to a range, not to keys", "leave one of them out")
 
     @property
     def everything(self) -> bool:
@@ -154,34 +164,35 @@ class _Backfill:
             axis = axis_of(self._table, wanted.column)
         if axis is None:
             return self._planned("", None, (None,), None, 0, "the whole table")
-        asked = _asked(axis, wanted)
-        job = json.dumps([axis.column.name, asked.low, asked.high])
+        span = asked(axis, wanted.low, wanted.high)
+        job = json.dumps([axis.column.name, span.low, span.high])
         done = () if restart else self._ledger.slices(self._table.target, job)
         nulls = wanted.everything and axis.column.nullable
-        return self._plan_range(job, axis, asked, done, slice_rows, nulls=nulls)
+        return self._plan_range(job, axis, span, done, slice_rows, nulls=nulls)
 
     def _plan_range(
-        self, job: str, axis: Axis, asked: Span, done: tuple[Slice, ...], slice_rows: int, *, nulls: bool
+        self, job: str, axis: Axis, whole: Span, done: tuple[Slice, ...], slice_rows: int, *, nulls: bool
     ) -> _Plan:
         """The slices after those that are done; they were taken from the lowest on, the NULLs last."""
         ends = [_span(slice_) for slice_ in done]
-        left: Span | None = asked
+        left: Span | None = whole
         if ends:
-            left = None if ends[-1] is None or ends[-1].high == asked.high else Span(ends[-1].high, asked.high)
+            left = None if ends[-1] is None or ends[-1].high == whole.high else Span(ends[-1].high, whole.high)
         with self._source.snapshot() as snapshot:
             extent = span_of(axis, snapshot.extent(self._table, axis.column))
             part = ranges(axis, *([left] if left else []), nulls=nulls and None not in ends)
             rows = snapshot.count(self._table, part)
-            self._refuse_vanished(snapshot, ranges(axis, asked, nulls=nulls))
+            self._refuse_vanished(snapshot, ranges(axis, whole, nulls=nulls))
         spans: tuple[Span | None, ...] = ()
         if left:
             spans = left.cut(extent, -(-rows // slice_rows)) if extent and rows else (left,)
         if nulls and None not in ends:
             spans = (*spans, None)
-        return self._planned(job, axis, spans, rows, len(done), asked.show(axis))
+        return self._planned(job, axis, spans, rows, len(done), whole.show(axis))
 
     def _plan_keys(self, keys: tuple[str, ...]) -> _Plan:
-        key_table(self._table, keys)
+        with self._source.snapshot() as snapshot:
+            self._repair_keys(snapshot, keys)  # names those that neither side has
         return self._planned("", None, (None,), len(keys), 0, "the named keys", keys)
 
     def _planned(
@@ -269,8 +280,12 @@ class _Backfill:
         return comparison.source.rows, changed
 
     def _bring_keys(self, snapshot: Snapshot, texts: tuple[str, ...]) -> tuple[int, int]:
-        repair = differing(self._table, key_table(self._table, texts), snapshot, self._warehouse, self._scratch)
+        repair = self._repair_keys(snapshot, texts)
         return len(texts), self._apply(snapshot, repair) if repair else 0
+
+    def _repair_keys(self, snapshot: Snapshot, texts: tuple[str, ...]) -> Repair | None:
+        keys = key_table(self._table, texts)
+        return differing(self._table, keys, snapshot, self._warehouse, self._scratch)
 
     def _apply(self, snapshot: Snapshot, repair: Repair) -> int:
         self._deleted += repair.deletes
@@ -316,14 +331,6 @@ class _Backfill:
         if drift:
             raise RunError(f"table {table.name} has changed in the source: {drift.describe()}", sync_first)
         return newest
-
-
-def _asked(axis: Axis, wanted: Wanted) -> Span:
-    """The range as it was asked for; raises ``ConfigError`` where it is none."""
-    low, high = (None if text is None else axis.parse(text) for text in (wanted.low, wanted.high))
-    if low is not None and high is not None and low > high:
-        raise ConfigError(f"--from {wanted.low} lies after --to {wanted.high}", "exchange them")
-    return Span(low, None if high is None else high + 1)
 
 
 def _span(slice_: Slice) -> Span | None:

@@ -12,6 +12,7 @@ from schemas.table import Column, CursorKind, Table
 from schemas.types import Kind
 
 SLICEABLE = (Kind.INT, Kind.DATE, Kind.DATETIME, Kind.TIMESTAMP)
+_INTEGERS = range(-(2**63), 2**63)
 NULLS = Range("null", null=True)
 
 
@@ -32,13 +33,18 @@ class Axis:
         """
         try:
             if self.column.type.kind is Kind.INT:
-                return int(text)
+                return _INTEGERS[_INTEGERS.index(int(text))]
             return datetime.fromisoformat(text).date().toordinal()
         except ValueError:
             example = "42" if self.column.type.kind is Kind.INT else "2026-01-31"
             raise ConfigError(
                 f"{text!r} is no {self.column.type}, which column {self.column.name} is", f"write it as {example}"
             ) from None
+
+    def after(self, at: int | None) -> int | None:
+        """What follows ``at``; None where nothing does."""
+        last = _INTEGERS[-1] if self.column.type.kind is Kind.INT else date.max.toordinal()
+        return None if at is None or at >= last else at + 1
 
     def of(self, value: Value) -> int:
         """A value of the column."""
@@ -48,7 +54,7 @@ class Axis:
         """The lowest value of the column that counts as ``at``."""
         if self.column.type.kind is Kind.INT:
             return at
-        day = date.fromordinal(min(max(at, 1), date.max.toordinal())).isoformat()
+        day = date.fromordinal(at).isoformat()
         return f"{day} 00:00:00+00:00" if self.column.type.kind is Kind.TIMESTAMP else day
 
     def show(self, at: int) -> str:
@@ -122,9 +128,17 @@ def _proposed(table: Table) -> str:
 
 
 def span_of(axis: Axis, extent: tuple[Value | None, Value | None]) -> Span | None:
-    """The span of the values there are; None if there is none."""
+    """The span of the values there are, with both ends; None if there is none."""
     low, high = extent
     return None if low is None or high is None else Span(axis.of(low), axis.of(high) + 1)
+
+
+def asked(axis: Axis, low: str | None, high: str | None) -> Span:
+    """The span from one value to another as people write them, both included; raises ``ConfigError``."""
+    first, last = (None if text is None else axis.parse(text) for text in (low, high))
+    if first is not None and last is not None and first > last:
+        raise ConfigError(f"--from {low} lies after --to {high}", "exchange them")
+    return Span(first, axis.after(last))
 
 
 def ranges(axis: Axis, *spans: Span, nulls: bool = False) -> Ranges:

@@ -1,0 +1,32 @@
+"""A backfill in a process of its own, which ends itself at the slice it is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+from multiprocessing import get_context
+
+from etl.config import Config
+from etl.session import open_session
+from etl.sync.backfill import Wanted
+
+_PROCESSES = get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["support.backfilling"])
+
+
+def killed_at(source: str, warehouse: str, table: str, wanted: Wanted, slice_rows: int, step: str) -> None:
+    """Start a backfill that sends itself SIGKILL as soon as it is in ``step``, and wait for its end."""
+    process = _PROCESSES.Process(target=_backfill, args=(source, warehouse, table, wanted, slice_rows, step))
+    process.start()
+    process.join(timeout=60)
+    assert process.exitcode == -signal.SIGKILL, "the step was not reached"
+
+
+def _backfill(source: str, warehouse: str, table: str, wanted: Wanted, slice_rows: int, fatal: str) -> None:
+    def progress(_table: str, step: str, _rows: int) -> None:
+        if step == fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    config = Config.model_validate({"source": {"url": source}, "warehouse": {"url": warehouse}})
+    with open_session(config, [table]) as session:
+        session.backfill(table, wanted, slice_rows=slice_rows, progress=progress)
