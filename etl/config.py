@@ -36,14 +36,23 @@ class SourceConfig(_Section):
 
 
 class WarehouseConfig(_Section):
-    """Where rows go. ``memory_limit`` bounds DuckDB; ``wait_seconds`` how long to wait for its file."""
+    """Where rows go. ``memory_limit`` bounds DuckDB; ``wait_seconds`` how long a table in use is waited for.
+
+    The rest is BigQuery's: ``credentials`` is a service account's key, as a file or as its JSON,
+    ``staging`` a place such as gs://bucket/path through which loads go, ``maximum_bytes_billed`` what
+    one query may cost at the most. A lease ends ``lease_seconds`` after it was last renewed.
+    """
 
     url: str = ""
     password: SecretStr | None = None
     memory_limit: str = "2GB"
     wait_seconds: Annotated[float, Field(ge=0)] = 600
+    credentials: SecretStr | None = None
+    staging: Annotated[str, Field(pattern=r"^(gs://[^/]+(/.*)?)?$")] = ""
+    maximum_bytes_billed: str = ""
+    lease_seconds: Annotated[float, Field(ge=1)] = 60
 
-    @field_validator("memory_limit")
+    @field_validator("memory_limit", "maximum_bytes_billed")
     @classmethod
     def _size(cls, value: str) -> str:
         if value and not _SIZE.fullmatch(value):
@@ -80,7 +89,8 @@ class TableConfig(_Section):
     ``cursor`` is a column's name or ``full``; ``columns`` gives logical types by column name.
     ``verify`` is what each sync proves: the whole table, the partitions it touched, or those and one
     ``rotate``-th of the rest in turn. ``partition`` divides the table, by months if it is a date, by
-    runs of ``partition_size`` if it is an integer.
+    runs of ``partition_size`` if it is an integer. On BigQuery the table is stored so too, clustered by
+    ``cluster`` or else by its key, and ``require_partition_filter`` refuses queries that name no partition.
     """
 
     exclude: bool = False
@@ -91,6 +101,8 @@ class TableConfig(_Section):
     partition: str | None = None
     partition_size: Annotated[int, Field(ge=1)] = 1_000_000
     rotate: Annotated[int, Field(ge=1)] = 10
+    cluster: Annotated[tuple[str, ...], Field(max_length=4)] | None = None
+    require_partition_filter: bool = False
 
     @field_validator("columns")
     @classmethod

@@ -15,10 +15,11 @@ from etl.urls import split
 from etl.warehouses.base import Warehouse
 
 SOURCES = {
+    "mssql": "etl.sources.mssql",
     "postgresql": "etl.sources.postgres",
     "sqlite": "etl.sources.sqlite",
 }
-WAREHOUSES = {"duckdb": "etl.warehouses.duckdb"}
+WAREHOUSES = {"bigquery": "etl.warehouses.bigquery", "duckdb": "etl.warehouses.duckdb"}
 
 
 def open_source(config: Config) -> Source:

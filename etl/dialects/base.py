@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from schemas.mappings import ddl_type
@@ -31,6 +32,23 @@ class Statement(NamedTuple):
 
     sql: str
     values: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How an engine that charges by what it reads should store a table.
+
+    ``partition`` divides it, by months, or by runs of ``size`` if it is an integer; within a part,
+    rows with similar values in ``cluster`` are kept together. ``description`` is the table's,
+    ``columns`` are those that are described.
+    """
+
+    partition: Column | None = None
+    size: int = 1_000_000
+    cluster: tuple[str, ...] = ()
+    require_filter: bool = False
+    description: str = ""
+    columns: tuple[Column, ...] = ()
 
 
 class Dialect(ABC):
@@ -277,6 +295,11 @@ class WarehouseDialect(RowsumDialect):
     def catalog_type(self, type_: LogicalType) -> str:
         """How the engine's catalog names the physical type of ``type_``, where that differs from its DDL."""
 
+    def create_as(self, relation: str, query: str, layout: Layout | None = None) -> str:
+        """A new table from a query; ``layout`` is for engines that store tables in parts."""
+        del layout
+        return f"CREATE TABLE {relation} AS\n{query}"
+
     def add_column(self, relation: str, name: str, type_: str) -> str:
         """Add a nullable column of a physical type."""
         return f"ALTER TABLE {relation} ADD COLUMN IF NOT EXISTS {self.quote(name)} {type_}"
@@ -289,13 +312,17 @@ class WarehouseDialect(RowsumDialect):
         """Widen a column to another physical type."""
         return f"ALTER TABLE {relation} ALTER COLUMN {self.quote(name)} SET DATA TYPE {type_}"
 
-    def merge(self, target: str, staging: str, columns: Sequence[str], key: Sequence[str]) -> str:
-        """Staged rows into the target: those with a known key replace that key's rows, others are added."""
+    def merge(self, target: str, staging: str, columns: Sequence[str], key: Sequence[str], within: str = "") -> str:
+        """Staged rows into the target: those with a known key replace that key's rows, others are added.
+
+        ``within``, a predicate over ``etl_t``, says where in the target rows with the staged keys can be.
+        """
         matched = " AND ".join(f"etl_t.{self.quote(name)} = etl_s.{self.quote(name)}" for name in key)
         changes = ", ".join(f"{self.quote(name)} = etl_s.{self.quote(name)}" for name in columns if name not in key)
         names = self.columns(columns)
         values = ", ".join(f"etl_s.{self.quote(name)}" for name in columns)
         update = f" WHEN MATCHED THEN UPDATE SET {changes}" if changes else ""
+        matched += f" AND ({within})" if within else ""
         return (
             f"MERGE INTO {target} AS etl_t USING {staging} AS etl_s ON {matched}{update} "
             f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"

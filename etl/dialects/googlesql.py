@@ -7,14 +7,25 @@ computes otherwise fails the vectors and is streamed.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
-from etl.dialects.base import WarehouseDialect
+from etl.dialects.base import Layout, WarehouseDialect
 from schemas.types import Kind, LogicalType
 
 _SPECIAL = re.compile(r"[\\'`\x00-\x1f\x7f]")
 _MANTISSA = 2**52 - 1
 _LEAST_NORMAL = "2.2250738585072014e-308"
+_TRUNC = {Kind.DATE: "DATE_TRUNC", Kind.DATETIME: "DATETIME_TRUNC", Kind.TIMESTAMP: "TIMESTAMP_TRUNC"}
+PARTITIONED_BY = (*_TRUNC, Kind.INT)
+"""https://cloud.google.com/bigquery/docs/partitioned-tables#types_of_partitioning"""
+CLUSTERED_BY = (Kind.BOOL, Kind.DATE, Kind.DATETIME, Kind.DECIMAL, Kind.INT, Kind.STRING, Kind.TIMESTAMP, Kind.UUID)
+"""https://cloud.google.com/bigquery/docs/creating-clustered-tables#limitations"""
+MOST_PARTITIONS = 10_000
+"""https://cloud.google.com/bigquery/quotas#partitioned_tables"""
+
+
+EXPIRING = "expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)"
 
 
 class GoogleSqlDialect(WarehouseDialect):
@@ -22,6 +33,10 @@ class GoogleSqlDialect(WarehouseDialect):
 
     name = "bigquery"
     sqlglot = "bigquery"
+
+    def __init__(self, scratch: str = "") -> None:
+        """``scratch``, a quoted dataset with a name's beginning, is where temporary tables go if not into a session."""
+        self._scratch = scratch
 
     def quote(self, identifier: str) -> str:
         return f"`{_escaped(identifier)}`"
@@ -126,12 +141,55 @@ class GoogleSqlDialect(WarehouseDialect):
     def bucket(self, s1: str) -> str:
         return f"({s1} & 65535)"
 
+    def temporary(self, name: str) -> str:
+        return f"{self._scratch}{name}`" if self._scratch else name
+
     def create_temporary(self, name: str, query: str) -> str:
-        """It lives as long as the session, or the script, whose query made it.
+        """It lives as long as the session, or the script, whose query made it; in a dataset, a day at the most.
 
         https://cloud.google.com/bigquery/docs/multi-statement-queries#temporary_tables
         """
+        if self._scratch:
+            return f"CREATE TABLE {name} OPTIONS ({EXPIRING}) AS {query}"
         return f"CREATE TEMP TABLE {name} AS {query}"
+
+    def create_table(
+        self, relation: str, columns: Mapping[str, str], layout: Layout | None = None, *, expires: bool = False
+    ) -> str:
+        """An empty table of columns of these physical types, replacing one of that name; it may expire in a day."""
+        layout = layout or Layout()
+        described = {column.name: column.comment for column in layout.columns}
+        listed = ", ".join(self._column(name, type_, described.get(name, "")) for name, type_ in columns.items())
+        return f"CREATE OR REPLACE TABLE {relation} ({listed}){self._stored(layout, expires=expires)}"
+
+    def create_as(self, relation: str, query: str, layout: Layout | None = None) -> str:
+        layout = layout or Layout()
+        typed = [self._column(column.name, self.ddl(column.type), column.comment) for column in layout.columns]
+        listed = f" ({', '.join(typed)})" if typed else ""
+        return f"CREATE TABLE {relation}{listed}{self._stored(layout)} AS\n{query}"
+
+    def partition_by(self, name: str, kind: Kind, size: int) -> str:
+        """The expression by which a table is partitioned: months, or runs of an integer from 0 on."""
+        if kind is Kind.INT:
+            return f"RANGE_BUCKET({self.quote(name)}, GENERATE_ARRAY(0, {size * (MOST_PARTITIONS - 1)}, {size}))"
+        return f"{_TRUNC[kind]}({self.quote(name)}, MONTH)"
+
+    def _column(self, name: str, type_: str, description: str) -> str:
+        options = f" OPTIONS (description = {self.string(description[:1024])})" if description else ""
+        return f"{self.quote(name)} {type_}{options}"
+
+    def _stored(self, layout: Layout, *, expires: bool = False) -> str:
+        """PARTITION BY, CLUSTER BY and OPTIONS."""
+        text = ""
+        if layout.partition:
+            by = self.partition_by(layout.partition.name, layout.partition.type.kind, layout.size)
+            text += f" PARTITION BY {by}"
+        if layout.cluster:
+            text += f" CLUSTER BY {self.columns(layout.cluster)}"
+        options = [f"description = {self.string(layout.description[:16_384])}"] if layout.description else []
+        options += ["require_partition_filter = TRUE"] if layout.partition and layout.require_filter else []
+        options += [EXPIRING] if expires else []
+        return text + (f" OPTIONS ({', '.join(options)})" if options else "")
 
     def catalog_type(self, type_: LogicalType) -> str:
         # INFORMATION_SCHEMA.COLUMNS puts a space after the comma.

@@ -126,7 +126,7 @@ class PushdownSide(Side):
         engine.run(dialect.create_temporary(self._sums, query))
 
     def totals(self) -> Totals:
-        return _totals(self._engine.query(totals_sql(self._sums)))
+        return _totals(self._engine.query(totals_sql(self._dialect, self._sums)))
 
     def buckets(self) -> pa.Table:
         return self._engine.query(f"SELECT * FROM {self._sums}")
@@ -184,7 +184,7 @@ class StreamSide(Side):
         return self
 
     def totals(self) -> Totals:
-        return _totals(self._scratch.query(totals_sql(self._sums)))
+        return _totals(self._scratch.query(totals_sql(self._scratch.dialect, self._sums)))
 
     def buckets(self) -> pa.Table:
         self._compact()
@@ -219,9 +219,9 @@ class StreamSide(Side):
         self._summed = BUCKETS
 
 
-def totals_sql(sums: str) -> str:
-    """The totals of a table of bucket sums."""
-    words = ", ".join(f"SUM({word}) AS {word}" for word in WORDS)
+def totals_sql(dialect: RowsumDialect, sums: str) -> str:
+    """The totals of a table of bucket sums, which past 2**31 rows no longer fit into 64 bits."""
+    words = ", ".join(f"{dialect.wide_sum(word)} AS {word}" for word in WORDS)
     return f"SELECT SUM(n) AS n, {words} FROM {sums}"
 
 

@@ -1,0 +1,107 @@
+"""What BigQuery's errors mean to whoever reads them, and which of them are worth another try.
+
+https://cloud.google.com/bigquery/docs/error-messages
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import requests
+from google.api_core import exceptions as google
+from google.auth.exceptions import GoogleAuthError, TransportError
+
+from etl.errors import LostRaceError, WarehouseError
+from etl.warehouses.base import LOST_RACE
+
+ANY = (google.GoogleAPIError, GoogleAuthError, requests.exceptions.RequestException, ConnectionError)
+"""Whatever the clients raise."""
+
+DISCONNECTED = (
+    requests.exceptions.ConnectionError,
+    requests.exceptions.Timeout,
+    TransportError,
+    ConnectionError,
+    google.RetryError,
+)
+"""The answer got lost: whether the job was accepted is not known."""
+
+_TRANSIENT = frozenset(
+    [
+        "backendError",
+        "internalError",
+        "rateLimitExceeded",
+        "tableUnavailable",
+        "jobBackendError",
+        "jobInternalError",
+        "jobRateLimitExceeded",
+    ]
+)
+_FINAL = frozenset(("dontRetry", "invalid", "invalidQuery", "notFound", "quotaExceeded", "accessDenied"))
+# Two transactions, or two statements, that changed the same rows; the last is what local-bigquery says.
+_CONFLICT = re.compile(
+    r"due to concurrent update|Could not serialize access|Failed to commit|Transaction conflict", re.I
+)
+_REMEDIES = {
+    "quotaExceeded": (
+        "a quota of the project is used up",
+        "see which at https://cloud.google.com/bigquery/quotas; most refill within a day, others can be raised",
+    ),
+    "bytesBilledLimitExceeded": (
+        "the query would read more than warehouse.maximum_bytes_billed allows",
+        "raise it, or read less: partition the table and name the partitions",
+    ),
+    "billingNotEnabled": (
+        "billing is not enabled for the project, and its free sandbox has no DML",
+        "enable billing: https://cloud.google.com/billing/docs/how-to/modify-project",
+    ),
+    "accessDenied": ("a right is missing", "see which roles are needed in docs/bigquery.md"),
+    "notFound": ("something is not there", "check the project, the datasets and their location"),
+    "responseTooLarge": ("the result is too large", "ask for less of it"),
+}
+
+
+def reasons(error: BaseException) -> set[str]:
+    """The short names BigQuery gives to what went wrong."""
+    listed: list[Any] = list(getattr(error, "errors", None) or [])
+    return {str(one.get("reason", "")) for one in listed if isinstance(one, dict)}
+
+
+def conflicts(error: BaseException) -> bool:
+    """Whether a transaction was given up because another changed the same rows meanwhile."""
+    return bool(_CONFLICT.search(str(error)))
+
+
+def transient(error: BaseException) -> bool:
+    """Whether the same job may succeed a moment later."""
+    found = reasons(error)
+    if found & _TRANSIENT or conflicts(error):
+        return True
+    if found & _FINAL:
+        return False
+    return isinstance(error, (*DISCONNECTED, google.ServerError, google.TooManyRequests))
+
+
+def translated(error: BaseException) -> WarehouseError:
+    """The error as one of ours, with what to do."""
+    text = " ".join(str(getattr(error, "message", "") or error).split())
+    if LOST_RACE in text:
+        return LostRaceError(
+            "another run loaded this table in the meantime; nothing was written", "run the same command again"
+        )
+    if "must match at most one source row" in text:
+        return WarehouseError(
+            "two rows of the source have the same key", "name a unique key for the table in etl.toml, or none: key = []"
+        )
+    if isinstance(error, DISCONNECTED):
+        return WarehouseError(f"BigQuery does not answer: {text}", "check the network, then run the same command again")
+    if isinstance(error, GoogleAuthError):
+        return WarehouseError(
+            f"Google refuses the credentials: {text}", "run: gcloud auth application-default login, or name another key"
+        )
+    found = reasons(error)
+    for reason, (what, remedy) in _REMEDIES.items():
+        if reason in found:
+            return WarehouseError(f"BigQuery: {what}: {text}", remedy)
+    return WarehouseError(f"BigQuery: {text}", "mend what it names, then run the same command again")

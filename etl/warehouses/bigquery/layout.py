@@ -1,0 +1,104 @@
+"""How tables are stored: what is wished in etl.toml, and what the catalog says of one that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from google.cloud import bigquery
+
+from etl.config import TableConfig
+from etl.dialects.base import Layout
+from etl.dialects.googlesql import CLUSTERED_BY, PARTITIONED_BY
+from etl.errors import WarehouseError
+from schemas.table import Column, Table
+
+MOST_CLUSTERED = 4
+_STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
+
+
+@dataclass(frozen=True, slots=True)
+class Layouts:
+    """What is wished for each table."""
+
+    wishes: Mapping[str, TableConfig]
+
+    def of(self, table: Table) -> Layout:
+        """The table's layout; raises ``WarehouseError`` for a column that cannot divide or order it."""
+        wish = self.wishes.get(table.target, TableConfig())
+        partition = table.column(wish.partition) if wish.partition else None
+        if partition and partition.type.kind not in PARTITIONED_BY:
+            raise WarehouseError(
+                f"table {table.name} cannot be partitioned by {partition.name}, which is {partition.type}",
+                f"name a date, datetime, timestamp or int: [tables.{table.target}] partition",
+            )
+        return Layout(
+            partition=partition,
+            size=wish.partition_size,
+            cluster=self._cluster(table, wish),
+            require_filter=wish.require_partition_filter,
+            description=f"Copy of {table.schema + '.' if table.schema else ''}{table.name}, kept by etl sync.",
+            columns=tuple(column for column in table.columns if column.comment),
+        )
+
+    def _cluster(self, table: Table, wish: TableConfig) -> tuple[str, ...]:
+        names = natural_cluster(table) if wish.cluster is None else wish.cluster
+        for name in names:
+            column = next((column for column in table.columns if column.name == name), None)
+            if column is None or column.type.kind not in CLUSTERED_BY:
+                what = f"is {column.type}" if column else "is not one of its columns"
+                raise WarehouseError(
+                    f"table {table.name} cannot be clustered by {name}, which {what}",
+                    f"name up to {MOST_CLUSTERED} columns that can be ordered: [tables.{table.target}] cluster",
+                )
+        return names
+
+
+def natural_cluster(table: Table) -> tuple[str, ...]:
+    """The key, as far as it can be ordered and a table be clustered by it: merges then read less."""
+    return tuple(c.name for c in table.key_columns if c.type.kind in CLUSTERED_BY)[:MOST_CLUSTERED]
+
+
+def natural_partition(table: Table) -> Column | None:
+    """The table's natural date: its first one that is not the cursor, which moves."""
+    dates = (c for c in table.columns if c.type.kind in PARTITIONED_BY[:-1] and c.name != table.cursor.column)
+    return next(dates, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a stored table is, as far as rows can be exchanged only between tables of which it is the same."""
+
+    columns: tuple[tuple[str, str], ...]
+    partition: str
+    unit: str
+    cluster: tuple[str, ...]
+    require_filter: bool
+
+    @classmethod
+    def of(cls, table: bigquery.Table) -> Stored:
+        """The catalog's entry."""
+        time, range_ = table.time_partitioning, table.range_partitioning
+        field, unit = "", ""
+        if time:
+            field, unit = time.field or "", time.type_ or ""
+        elif range_:
+            field, unit = range_.field, str(range_.range_.interval)
+        return cls(
+            tuple((one.name, physical_type(one)) for one in table.schema),
+            field,
+            unit,
+            tuple(table.clustering_fields or ()),
+            bool(table.require_partition_filter),
+        )
+
+
+def physical_type(field: bigquery.SchemaField) -> str:
+    """A column's type, with its parameters, as INFORMATION_SCHEMA spells it."""
+    name = _STANDARD.get(field.field_type, field.field_type)
+    if name not in ("NUMERIC", "BIGNUMERIC") or field.precision is None:
+        return str(name)
+    scale = field.scale or 0
+    # local-bigquery calls a BIGNUMERIC of few digits after the point a NUMERIC, which cannot have so many before it.
+    wide = scale > 9 or field.precision - scale > 29
+    return f"{'BIGNUMERIC' if wide else name}({field.precision}, {scale})"

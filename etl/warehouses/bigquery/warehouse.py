@@ -1,0 +1,236 @@
+"""The warehouse itself: what the contract asks for, in terms of jobs, loads, leases and rows."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pyarrow as pa
+from google.api_core.exceptions import NotFound
+from google.cloud import bigquery
+
+from etl.config import Config
+from etl.dialects.base import Statement
+from etl.dialects.googlesql import GoogleSqlDialect
+from etl.errors import WarehouseError
+from etl.ranges import Ranges
+from etl.warehouses.base import STAGING, Room, Warehouse, staging_name
+from etl.warehouses.bigquery import datasets, naming
+from etl.warehouses.bigquery.client import Place, arrow_of, clients, place_of
+from etl.warehouses.bigquery.failures import ANY, translated
+from etl.warehouses.bigquery.jobs import Jobs, bound
+from etl.warehouses.bigquery.layout import Layouts, Stored, physical_type
+from etl.warehouses.bigquery.leases import Leases
+from etl.warehouses.bigquery.loads import Loader
+from etl.warehouses.bigquery.pruning import staged_range
+from etl.warehouses.bigquery.rows import read_table
+from schemas.table import Table
+
+log = logging.getLogger(__name__)
+
+
+def connect(config: Config, *, create: bool) -> BigQueryWarehouse:
+    """The warehouse that a ``bigquery://`` URL names."""
+    return BigQueryWarehouse(place_of(config.warehouse.url), config, create=create)
+
+
+class BigQueryWarehouse(Warehouse):
+    """Datasets ``<prefix>_raw``, ``<prefix>_marts`` and ``<prefix>_etl`` of a project."""
+
+    dialect: GoogleSqlDialect
+
+    def __init__(self, place: Place, config: Config, *, create: bool = True) -> None:
+        """Connect, and make the datasets unless they are there; without ``create`` that is a ``ConfigError``."""
+        settings = config.warehouse
+        self._place, self._staging = place, settings.staging
+        self._clients = clients(place, settings)
+        self._rest = self._clients.rest
+        location = datasets.prepare(self._rest, place, create=create)
+        self._jobs = Jobs(self._rest, location, datasets.bytes_of(settings.maximum_bytes_billed))
+        self.dialect = GoogleSqlDialect(f"{self._dataset('etl')}.`_etl_scratch_{naming.token()}_")
+        self._layouts = Layouts(config.tables)
+        self._leases = Leases(self._jobs, self.relation("etl", "leases"), settings.lease_seconds, settings.wait_seconds)
+        self._loaders: dict[str, Loader] = {}
+
+    @property
+    def identity(self) -> str:
+        return f"bigquery:{self._place.project}.{self._place.prefix}"
+
+    def namespace(self, room: Room) -> str:
+        return self._dataset(room)
+
+    def query(self, sql: str, values: Sequence[Any] = ()) -> pa.Table:
+        rows = self._jobs.query(sql, values)
+        try:
+            return arrow_of(rows, self._clients.storage)
+        except ANY as error:
+            raise translated(error) from error
+
+    def commit(self, statements: Sequence[Statement | str]) -> None:
+        listed = list(statements)
+        for sql in (one if isinstance(one, str) else one.sql for one in listed):
+            self._tell_cost(sql)
+        if len(listed) > 1:
+            listed = ["BEGIN TRANSACTION", *listed, "COMMIT TRANSACTION"]
+        if listed:
+            self._jobs.script(*bound(listed))
+
+    def alter(self, changes: Sequence[str], statements: Sequence[Statement | str] = ()) -> None:
+        self.commit(statements)
+        if changes:
+            self._jobs.script(";\n".join(changes))
+
+    def run(self, sql: str) -> None:
+        self._tell_cost(sql)
+        self._jobs.query(sql)
+
+    def columns(self, room: Room, name: str) -> dict[str, str]:
+        found = self._table(room, name)
+        return {field.name: physical_type(field) for field in found.schema} if found else {}
+
+    def tables(self, room: Room) -> list[str]:
+        try:
+            found = list(self._rest.list_tables(self._place.dataset(room)))
+        except ANY as error:
+            raise translated(error) from error
+        return sorted(table.table_id for table in found if table.table_type == "TABLE")
+
+    def create(self, name: str, columns: Mapping[str, str], table: Table | None = None) -> None:
+        naming.refuse(name, columns)
+        layout = self._layouts.of(table) if table else None
+        relation, expires = self.relation("raw", name), name.startswith(STAGING)
+        self._jobs.query(self.dialect.create_table(relation, columns, layout, expires=expires))
+
+    def append(self, name: str, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
+        if name not in self._loaders:
+            self._loaders[name] = self._loader("raw", name, table)
+        return self._loaders[name].add(batches)
+
+    def flush(self, name: str) -> None:
+        loader = self._loaders.pop(name, None)
+        if loader:
+            try:
+                loader.finish()
+            finally:
+                loader.close()
+
+    def replace(self, staging: str, target: str, statements: Sequence[Statement | str]) -> None:
+        staged, relation = self.relation("raw", staging), self.relation("raw", target)
+        held, new = self._table("raw", target), self._table("raw", staging)
+        if new is None:
+            raise WarehouseError(f"staging table {staging} is gone", "run the same command again")
+        if held and Stored.of(held) == Stored.of(new):
+            names = [field.name for field in new.schema]
+            # Both in one transaction with the ledger; TRUNCATE cannot be part of one.
+            emptied = f"DELETE FROM {relation} WHERE TRUE"
+            self.commit([*statements, emptied, self.dialect.insert_from(relation, staged, names)])
+            self.drop(staging)
+            return
+        # It is to stay, whatever happens next.
+        new.expires = None
+        self._updated(new, "expires")
+        dropped = [f"DROP TABLE IF EXISTS {relation}"] if held else []
+        self.alter([*dropped, self.dialect.rename(staged, target)], statements)
+
+    def merge(self, table: Table, staging: str) -> str:
+        target, staged = self.relation("raw", table.target), self.relation("raw", staging)
+        names = list(self.columns("raw", staging))
+        held = self._table("raw", table.target)
+        within = staged_range(self, table, Stored.of(held), target, staged) if held else ""
+        return self.dialect.merge(target, staged, names, table.key, within)
+
+    def publish(self, marts: Mapping[str, str]) -> None:
+        """All at one instant: DDL cannot be part of a transaction, so rows are exchanged and not tables.
+
+        https://cloud.google.com/bigquery/docs/transactions#limitations
+        """
+        prepared: list[str] = []
+        exchanged: list[str] = []
+        for name, aside in marts.items():
+            relation, built = self.relation("marts", name), self.relation("marts", aside)
+            held, new = self._table("marts", name), self._table("marts", aside)
+            if new is None:
+                raise WarehouseError(f"mart {aside} is gone before it was published", "run the same command again")
+            if held is None or Stored.of(held) != Stored.of(new):
+                prepared += [f"DROP TABLE IF EXISTS {relation}", f"CREATE TABLE {relation} LIKE {built}"]
+            exchanged += [
+                f"DELETE FROM {relation} WHERE TRUE",
+                self.dialect.insert_from(relation, built, [field.name for field in new.schema]),
+            ]
+        self.alter(prepared)
+        self.commit(exchanged)
+        self.alter([f"DROP TABLE {self.relation('marts', aside)}" for aside in marts.values()])
+
+    def lease(self, target: str) -> AbstractContextManager[None]:
+        self._jobs.label({"table": target})
+        return self._leases.held(target)
+
+    def label(self, **labels: str) -> None:
+        self._jobs.label(labels)
+
+    def estimate(self, sql: str) -> int | None:
+        return self._jobs.estimate(sql)
+
+    def read(self, table: Table, part: Ranges | None = None) -> Iterator[pa.RecordBatch]:
+        where = part.condition(self.dialect) if part else ""
+        names = [column.name for column in table.columns]
+        for batch in read_table(self._clients, self._reference("raw", table.target), names, where):
+            yield batch.cast(table.arrow)
+
+    def read_keys(self, table: Table, keys: pa.Table) -> pa.Table:
+        name, dialect = staging_name(table.target, "wanted"), self.dialect
+        arrow = pa.schema([(column.name, column.type.arrow) for column in table.key_columns])
+        self.stage(name, table.key_columns, keys.select(list(table.key)).cast(arrow))
+        try:
+            matched = " AND ".join(f"etl_t.{q} = etl_k.{q}" for q in map(dialect.quote, table.key))
+            columns = ", ".join(f"etl_t.{dialect.quote(column.name)}" for column in table.columns)
+            found = self.query(
+                f"SELECT {columns} FROM {self.relation('raw', table.target)} AS etl_t "
+                f"WHERE EXISTS (SELECT 1 FROM {self.relation('raw', name)} AS etl_k WHERE {matched})"
+            )
+        finally:
+            self.drop(name)
+        return found.cast(table.arrow)
+
+    def close(self) -> None:
+        for loader in self._loaders.values():
+            loader.close()
+        self._clients.close()
+
+    def _dataset(self, room: str) -> str:
+        return f"`{self._place.project}`.`{self._place.dataset(room)}`"
+
+    def _reference(self, room: Room, name: str) -> bigquery.TableReference:
+        return bigquery.DatasetReference(self._place.project, self._place.dataset(room)).table(name)
+
+    def _table(self, room: Room, name: str) -> bigquery.Table | None:
+        try:
+            return self._rest.get_table(self._reference(room, name))
+        except NotFound:
+            return None
+        except ANY as error:
+            raise translated(error) from error
+
+    def _updated(self, table: bigquery.Table, *what: str) -> None:
+        try:
+            self._rest.update_table(table, list(what))
+        except ANY as error:
+            raise translated(error) from error
+
+    def _loader(self, room: Room, name: str, table: Table) -> Loader:
+        reference = self._reference(room, name)
+        destination = f"{reference.project}.{reference.dataset_id}.{reference.table_id}"
+        return Loader(
+            self._rest, self._jobs, destination, table, staging=self._staging, emulated=self._clients.emulated
+        )
+
+    def _tell_cost(self, sql: str) -> None:
+        """Log what a costly statement will read; others are not worth the question."""
+        if _COSTLY.match(sql):
+            log.info("%s … reads %s bytes", " ".join(sql.split())[:60], f"{self._jobs.estimate(sql):,}")
+
+
+_COSTLY = re.compile(r"\s*(MERGE|CREATE TABLE \S+ (OPTIONS .*)?AS)\b", re.IGNORECASE | re.DOTALL)

@@ -1,0 +1,86 @@
+"""Starts local-bigquery on the DuckDB it is given; run by the emulator's own interpreter.
+
+It is made for DuckDB 2.0, for which its extensions do not come as packages. Two things are different
+in DuckDB 1.5: a time zone is not set while connecting (the extension that knows zones would have to be
+there already), and a BEGIN inside of a transaction breaks that transaction.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import Any
+
+import duckdb
+
+_connect = duckdb.connect
+
+
+def _connect_then_set_zone(*arguments: Any, config: dict[str, Any] | None = None, **options: Any) -> Any:
+    settings = dict(config or {})
+    zone = settings.pop("TimeZone", None)
+    connection = _connect(*arguments, config=settings, **options)
+    if zone:
+        connection.execute(f"SET GLOBAL TimeZone = '{zone}'")
+    return connection
+
+
+class _InTransaction:
+    """A cursor whose transaction survives being asked to begin another."""
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def execute(self, sql: str, *arguments: Any) -> Any:
+        if sql == "BEGIN":
+            raise duckdb.TransactionException("there is a transaction already")
+        return self._cursor.execute(sql, *arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+
+def _end_with(process: int) -> None:
+    while True:
+        time.sleep(1)
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            os._exit(0)
+
+
+duckdb.connect = _connect_then_set_zone
+
+from local_bigquery.cli import main  # noqa: E402
+from local_bigquery.jobs import merge  # noqa: E402
+from local_bigquery.sql.script import Interpreter  # noqa: E402
+
+_open: set[int] = set()
+_run, _sql, _merge = Interpreter.run, Interpreter.sql, merge.run
+
+
+def _run_script(self: Any, statements: Any) -> None:
+    _open.discard(id(self.cursor))
+    _run(self, statements)
+
+
+def _run_statement(self: Any, statement: Any) -> None:
+    _sql(self, statement)
+    word = statement.text.split(maxsplit=1)[0].upper()
+    if word == "BEGIN":
+        _open.add(id(self.cursor))
+    elif word in ("COMMIT", "ROLLBACK"):
+        _open.discard(id(self.cursor))
+
+
+def _run_merge(cursor: Any, tree: Any, context: Any) -> Any:
+    return _merge(_InTransaction(cursor) if id(cursor) in _open else cursor, tree, context)
+
+
+Interpreter.run, Interpreter.sql, merge.run = _run_script, _run_statement, _run_merge
+
+watched = int(os.environ.get("ETL_EMULATOR_WATCH", "0"))
+if watched:
+    threading.Thread(target=_end_with, args=(watched,), daemon=True).start()
+main()
