@@ -9,12 +9,13 @@ import json
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from support.sources import SourceEngine, SqliteEngine
 
 Rows = list[tuple[Any, ...]]
 
@@ -186,9 +187,13 @@ class SqliteWriters(Writers):
         if self._number:
             self._call("close")
         self._number += 1
-        self._path = self._directory / f"source{self._number}.db"
-        self._call("open", str(self._path))
+        self.open(self._directory / f"source{self._number}.db")
         assert self.alone(statements)
+
+    def open(self, path: Path) -> None:
+        """Write to this database."""
+        self._path = path
+        self._call("open", str(path))
 
     def begin(self, writer: int) -> None:
         del writer
@@ -221,3 +226,18 @@ class SqliteWriters(Writers):
         assert self._process.stdout
         print(json.dumps([command, argument]), file=self._process.stdin, flush=True)
         return json.loads(self._process.stdout.readline())
+
+
+@contextmanager
+def writers_on(engine: SourceEngine) -> Iterator[Writers]:
+    """Writers to the database that an engine holds."""
+    writers: Writers
+    if isinstance(engine, SqliteEngine):
+        writers = SqliteWriters(engine.path.parent)
+        writers.open(engine.path)
+    else:
+        writers = PostgresWriters(engine.url)
+    try:
+        yield writers
+    finally:
+        writers.close()
