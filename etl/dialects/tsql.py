@@ -6,6 +6,8 @@ them on the vectors before it is asked for a rowsum; an older one, or Babelfish,
 
 from __future__ import annotations
 
+import math
+import sys
 from typing import Any
 
 from etl.dialects.base import SALT, RowsumDialect
@@ -48,6 +50,15 @@ class TsqlDialect(RowsumDialect):
         if type_.kind is Kind.BYTES:
             return f"CAST(0x{value.hex()} AS {physical})"
         return f"CAST({self.string(str(value))} AS {physical})"
+
+    def has(self, value: Any) -> bool:
+        """Floats are finite and normal; what a literal of -0.0 becomes is not documented.
+
+        https://learn.microsoft.com/en-us/sql/t-sql/data-types/float-and-real-transact-sql
+        """
+        if not isinstance(value, float):
+            return True
+        return math.isfinite(value) and (str(value) == "0.0" or abs(value) >= sys.float_info.min)
 
     def _physical(self, type_: LogicalType) -> str:
         """The type's DDL with as many digits below the second as the type itself says."""

@@ -74,7 +74,7 @@ def test_every_value_arrives_exactly(source: SourceEngine, type_: LogicalType) -
     source.create(table)
     source.insert(table, enumerate([*values, None]))
     with source.open().snapshot() as snapshot:
-        assert snapshot.tables() == (table,)
+        assert snapshot.tables() == (source.reflected(table),)
         found = dict(_read(snapshot, table))
     assert [canonical(found[i]) for i in range(len(values))] == [arriving(value, type_) for value in values]
     assert found[len(values)] is None
@@ -242,7 +242,7 @@ def test_a_view_is_a_table_without_a_key(source: SourceEngine) -> None:
 
 def test_generated_columns_are_data(source: SourceEngine) -> None:
     source.execute(
-        "CREATE TABLE t (id INTEGER PRIMARY KEY, price INTEGER, doubled INTEGER GENERATED ALWAYS AS (price * 2) STORED)"
+        f"CREATE TABLE t (id INTEGER PRIMARY KEY, price INTEGER, doubled {source.computed.format('price * 2')})"
     )
     source.execute("INSERT INTO t (id, price) VALUES (1, 21)")
     with source.open().snapshot() as snapshot:
@@ -356,7 +356,7 @@ def test_a_snapshot_does_not_see_what_is_committed_beside_it(source: SourceEngin
             f"UPDATE {items} SET name = 'after' WHERE id = 1",
             f"DELETE FROM {items} WHERE id = 2",
             f"INSERT INTO {items} (id, name, updated_at) VALUES (3, 'after', '2024-01-02 00:00:00')",
-            f"ALTER TABLE {items} ADD COLUMN later INTEGER",
+            *([] if "ddl beside" in source.gaps else [f"ALTER TABLE {items} ADD COLUMN later INTEGER"]),
         )
         assert objection == ""
         assert _reflected(snapshot, "items") == ITEMS

@@ -5,25 +5,29 @@ Adding an engine to every contract suite is one class and one entry in ``SOURCES
 
 from __future__ import annotations
 
+import atexit
 import os
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import psycopg
+import pytest
 
 from etl.config import Config
 from etl.engines import open_source
 from etl.sources.base import Source
 from schemas.mappings import ddl_type
 from schemas.table import Column, Table
+from schemas.types import Kind, LogicalType
 from support.elsewhere import sqlite_elsewhere
 from support.postgres import shared_postgres_server
 
@@ -36,6 +40,10 @@ class SourceEngine(ABC):
     name: ClassVar[str]
     gaps: ClassVar[dict[str, str]] = {}
     """What this engine cannot hold or do, each with its reason."""
+    add_column: ClassVar[str] = "ADD COLUMN"
+    """How ALTER TABLE adds one."""
+    computed: ClassVar[str] = "INTEGER GENERATED ALWAYS AS ({}) STORED"
+    """How a column is computed from others."""
 
     @property
     @abstractmethod
@@ -72,6 +80,10 @@ class SourceEngine(ABC):
     def column_ddl(self, column: Column) -> str:
         """One column of a CREATE TABLE."""
         return f"{self.quote(column.name)} {ddl_type(self.name, column.type)}{'' if column.nullable else ' NOT NULL'}"
+
+    def reflected(self, table: Table) -> Table:
+        """What is found for a table that ``create`` has made."""
+        return table
 
     def open(self) -> Source:
         """The engine as the toolkit opens it."""
@@ -187,6 +199,137 @@ def _as_text(value: Any) -> Any:
     return value.isoformat(" ", "microseconds") if isinstance(value, datetime) else value
 
 
+class MssqlEngine(SourceEngine):
+    """A new database on the server that ``ETL_TEST_MSSQL_URL`` names, filled through pymssql."""
+
+    name = "mssql"
+    add_column = "ADD"
+    computed = "AS ({}) PERSISTED"
+    gaps: ClassVar[dict[str, str]] = {
+        "nan": "SQL Server's floats are finite: https://learn.microsoft.com/en-us/sql/t-sql/data-types/float-and-real-transact-sql",
+        "inf": "the same",
+        "-inf": "the same",
+        "5e-324": "the same page: they begin at 2.23E-308",
+        "-0.0": "what a literal of -0.0 becomes is not documented",
+        "long " * 20_000: "nvarchar(400), which a string is there, holds no more",
+        "long " * 1_000: "the same",
+        str(b"\xff" * 100_000): "varbinary(900), which bytes are there, holds no more",
+        "a ": "trailing blanks do not count, so 'a' and 'a ' are one key",
+        "forward references": "a foreign key needs its table to be there already",
+        "ddl beside": "a table that was altered cannot be read in a snapshot from before",
+    }
+    babelfish: ClassVar[dict[str, str]] = {
+        "nul": "Babelfish: PostgreSQL text cannot hold NUL",
+        "capitals": "Babelfish: the catalogs show names in lower case",
+    }
+    """More gaps where the server is Babelfish."""
+
+    def __init__(self, directory: Path) -> None:
+        del directory
+        url = os.environ.get("ETL_TEST_MSSQL_URL")
+        if not url:
+            pytest.skip("ETL_TEST_MSSQL_URL names no SQL Server")
+        self._driver = pytest.importorskip("pymssql", reason="pymssql, which fills the tables, is not installed")
+        self._server = urlsplit(url)
+        self.database = f"etl_test_{next(_numbers)}_{os.getpid()}"
+        with self.connected("master") as cursor:
+            cursor.execute(f"CREATE DATABASE [{self.database}]")
+            cursor.execute("SELECT CAST(SERVERPROPERTY('BabelfishVersion') AS varchar(40))")
+            self.is_babelfish = cursor.fetchone()[0] is not None
+            if self.is_babelfish:
+                cursor.execute("EXEC sp_babelfish_configure 'escape_hatch_rowversion', 'ignore'")
+            else:
+                cursor.execute(f"ALTER DATABASE [{self.database}] SET ALLOW_SNAPSHOT_ISOLATION ON")
+        if self.is_babelfish:
+            type(self).gaps = self.gaps | self.babelfish
+        atexit.register(self._drop)
+
+    @property
+    def url(self) -> str:
+        return urlunsplit(self._server._replace(path=f"/{self.database}"))
+
+    @contextmanager
+    def connected(self, database: str = "") -> Iterator[Any]:
+        """A cursor on a connection of its own that commits each statement."""
+        connection = self._driver.connect(
+            server=self._server.hostname,
+            port=self._server.port or 1433,
+            user=unquote(self._server.username or ""),
+            password=unquote(self._server.password or ""),
+            database=database or self.database,
+            autocommit=True,
+        )
+        with closing(connection), closing(connection.cursor()) as cursor:
+            yield cursor
+
+    def _drop(self) -> None:
+        with suppress(self._driver.Error), self.connected("master") as cursor:
+            cursor.execute(f"DROP DATABASE [{self.database}]")
+
+    def execute(self, *statements: str) -> None:
+        with self.connected() as cursor:
+            if len(statements) > 1:
+                cursor.execute("BEGIN TRANSACTION")
+            for statement in statements:
+                cursor.execute(statement)
+            if len(statements) > 1:
+                cursor.execute("COMMIT TRANSACTION")
+
+    def execute_elsewhere(self, *statements: str) -> str:
+        # A connection of its own is another process already: the server's.
+        try:
+            self.execute(*statements)
+        except self._driver.Error as error:
+            return str(error)
+        return ""
+
+    def insert(self, table: Table, rows: Iterable[Row]) -> None:
+        names = ", ".join(self.quote(column.name) for column in table.columns)
+        types = [ddl_type(self.name, column.type) for column in table.columns]
+        listed = [f"({', '.join(map(_constant, row, types))})" for row in rows]
+        with self.connected() as cursor:
+            for start in range(0, len(listed), 1_000):
+                some = ", ".join(listed[start : start + 1_000])
+                cursor.execute(f"INSERT INTO {self.quote(table.name)} ({names}) VALUES {some}")
+
+    def rows(self, relation: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+        with self.connected() as cursor:
+            cursor.execute(f"SELECT {', '.join(map(self.quote, columns))} FROM {relation}")
+            return sorted((tuple(map(_as_text, row)) for row in cursor.fetchall()), key=repr)
+
+    def quote(self, identifier: str) -> str:
+        return "[" + identifier.replace("]", "]]") + "]"
+
+    def column_ddl(self, column: Column) -> str:
+        # Otherwise 'a' and 'A' would be one key; what such a collation does has tests of its own.
+        exact = " COLLATE Latin1_General_BIN2" if column.type.kind is Kind.STRING else ""
+        type_ = f"{ddl_type(self.name, column.type)}{exact}"
+        return f"{self.quote(column.name)} {type_}{'' if column.nullable else ' NOT NULL'}"
+
+    def reflected(self, table: Table) -> Table:
+        """JSON is max-length text there."""
+        text = LogicalType(Kind.STRING, large=True)
+        columns = (replace(c, type=text) if c.type.kind is Kind.JSON else c for c in table.columns)
+        return replace(table, columns=tuple(columns))
+
+
+def _constant(value: Any, type_: str) -> str:
+    """A Python value in T-SQL."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return f"0x{value.hex()}"
+    if isinstance(value, bool | int):
+        return str(int(value))
+    text = value.isoformat() if isinstance(value, datetime | date | time) else str(value)
+    quoted = "N'" + text.replace("'", "''") + "'"
+    return quoted if isinstance(value, str) else f"CAST({quoted} AS {type_})"
+
+
 _numbers = count(1)
 
-SOURCES: dict[str, Callable[[Path], SourceEngine]] = {"postgresql": PostgresEngine, "sqlite": SqliteEngine}
+SOURCES: dict[str, Callable[[Path], SourceEngine]] = {
+    "mssql": MssqlEngine,
+    "postgresql": PostgresEngine,
+    "sqlite": SqliteEngine,
+}
