@@ -236,10 +236,14 @@ def build_marts(config: Config) -> list[Built]:
     return [Built(mart=r.name, rows=r.rows, tests=r.tests, seconds=round(r.seconds, 3)) for r in results]
 
 
-def draw_dashboard(config: Config, path: Path) -> str:
-    """Write the dashboard over the published marts, and return where it is."""
+def draw_dashboard(config: Config, path: Path) -> str | None:
+    """Write the dashboard over the published marts, and return where it is; None for a world without one."""
+    from etl.publish.dashboard import BOARDS
     from etl.session import open_session
 
+    if config.publish.world not in BOARDS:
+        log.info("the world %s has no dashboard; those with one are: %s", config.publish.world, ", ".join(BOARDS))
+        return None
     with open_session(config) as session:
         return str(session.dashboard(path).resolve())
 
