@@ -121,13 +121,19 @@ class MssqlWriter:
 
     def _inserted(self, table: str, batch: pa.RecordBatch) -> None:
         """Insert ``batch`` in one transaction."""
-        names = ", ".join(self._name(name) for name in batch.schema.names)
-        values = ", ".join("?" * batch.num_columns)
-        statement = f"INSERT INTO {self._name(table)} ({names}) VALUES ({values})"
         with told(f"{table} in {self._to}"), transaction(self._cursor):
             for start in range(0, batch.num_rows, _ROWS_AT_ONCE):
-                columns = (column.to_pylist() for column in batch.slice(start, _ROWS_AT_ONCE).columns)
-                self._cursor.executemany(statement, list(zip(*columns, strict=True)))
+                rows = batch.slice(start, _ROWS_AT_ONCE)
+                bound = [column for column in rows.columns if column.null_count < rows.num_rows]
+                self._cursor.executemany(
+                    self._insert(table, rows), list(zip(*(column.to_pylist() for column in bound), strict=True))
+                )
+
+    def _insert(self, table: str, rows: pa.RecordBatch) -> str:
+        """The statement for ``rows``. The driver would ask the server for the type of a column without any value."""
+        names = ", ".join(self._name(name) for name in rows.schema.names)
+        values = ", ".join("?" if column.null_count < rows.num_rows else "NULL" for column in rows.columns)
+        return f"INSERT INTO {self._name(table)} ({names}) VALUES ({values})"
 
     def _count(self) -> None:
         for table in self._metadata.tables:

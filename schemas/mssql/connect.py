@@ -56,6 +56,7 @@ def engine(at: Address | str) -> Engine:
     made = create_engine("mssql+mssqlpython://", creator=lambda: connect(where), poolclass=NullPool)
     # SQLAlchemy reads the version off @@VERSION, which does not start with "Microsoft" on Babelfish.
     made.dialect._get_server_version_info = _version  # type: ignore[method-assign]
+    event.listen(made, "before_cursor_execute", _spelled_nulls, retval=True)
     event.listen(made, "begin", _begin)
     event.listen(made, "commit", _commit)
     event.listen(made, "rollback", _rollback)
@@ -65,6 +66,25 @@ def engine(at: Address | str) -> Engine:
 def _version(connection: Connection) -> tuple[int, ...]:
     said = connection.exec_driver_sql("SELECT CAST(SERVERPROPERTY('ProductVersion') AS varchar(40))").scalar()
     return tuple(int(part) for part in str(said).split(".") if part.isdecimal())
+
+
+def _spelled_nulls(
+    _connection: Connection, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
+) -> tuple[str, Any]:
+    """Parameters that are always NULL as the word itself.
+
+    The driver asks the server what type a NULL is to have: a way to it and back each time, and on
+    Babelfish the question ends the transaction when it has no answer, unseen until COMMIT.
+    """
+    many = not isinstance(parameters, dict)
+    rows = parameters if many else [parameters]
+    if not rows:
+        return statement, parameters
+    nulls = [name for name in rows[0] if all(row[name] is None for row in rows)]
+    for name in nulls:
+        statement = statement.replace(f"%({name})s", "NULL")
+    kept = [{name: value for name, value in row.items() if name not in nulls} for row in rows] if nulls else rows
+    return statement, kept if many else kept[0]
 
 
 def _begin(connection: Connection) -> None:

@@ -15,6 +15,9 @@ from generators.errors import GeneratorError
 from generators.hopify.simulation.day import simulate_day
 from generators.hopify.simulation.journal import by_table
 from generators.hopify.world import NAME
+from generators.mssql import told
+from generators.targets import without_password
+from schemas import mssql
 from schemas.hopify import world_state
 
 Progress = Callable[[str, int], None]
@@ -42,7 +45,7 @@ def simulate(
             total.update(counts)
             if progress is not None:
                 progress(str(state.last_day + timedelta(days=1)), sum(counts.values()))
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, mssql.MssqlError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0].rstrip(".")
         raise GeneratorError(f"The world could not be advanced: {reason}. Days before this one are kept.") from error
     finally:
@@ -64,6 +67,9 @@ def _no_world() -> GeneratorError:
 
 
 def _engine(url: str) -> Engine:
+    if url.startswith("mssql"):
+        with told(without_password(url)):
+            return mssql.engine(url)
     try:
         engine = create_engine(url)
     except (SQLAlchemyError, ImportError) as error:
