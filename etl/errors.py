@@ -27,6 +27,8 @@ class EtlError(Exception):
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+        if remedy:
+            self.add_note(remedy)  # for logs, which show an error with its notes
 
 
 class ConfigError(EtlError):

@@ -32,6 +32,16 @@ class Moved(TypedDict):
     seconds: float
 
 
+class Asked(TypedDict):
+    """Which rows of a table are to be brought again, as ``backfill`` takes it."""
+
+    table: str
+    low: str | None
+    high: str | None
+    column: str
+    keys: list[str]
+
+
 class Backfilled(TypedDict):
     """What a backfill of one table did: rows ``compared``, and rows that were brought or deleted."""
 
@@ -98,6 +108,24 @@ def sync_table(config: Config, table: str) -> Moved:
     )
 
 
+def asked(
+    table: str,
+    *,
+    low: str | None = None,
+    high: str | None = None,
+    column: str = "",
+    keys: Iterable[str] = (),
+    everything: bool = False,
+) -> Asked:
+    """What a person asked ``backfill`` for; ``ConfigError`` unless that is one of a range, keys and everything."""
+    from etl.sync.backfill import Wanted
+
+    wanted = Wanted(column, low, high, tuple(keys))
+    wanted.require_one(everything=everything)
+    log.info("%s: %s", table, "every row" if everything else f"keys {wanted.keys}" if keys else f"{low} to {high}")
+    return Asked(table=table, low=low, high=high, column=column, keys=list(wanted.keys))
+
+
 def backfill(
     config: Config,
     table: str,
@@ -151,27 +179,6 @@ def check_table(config: Config, table: str) -> Proof:
         raise DifferenceError(f"{table} {reasons[table]}", f"see what differs with: etl verify {table}")
     log.info("%s: %d rows, %s, equal", table, check.source_rows, check.source_hash)
     return _proof(check)
-
-
-def count_orphans(config: Config) -> dict[str, int]:
-    """By foreign key, the rows of the copies whose parent is not among the copies; only keys that have some.
-
-    For tables synced each in a snapshot of its own, of which none has to be wrong for this to happen.
-    """
-    from etl.engines import open_source
-    from etl.session import open_session
-    from etl.sync.plan import configured
-    from etl.verify.orphans import count_orphans as counted
-
-    with open_source(config).snapshot() as snapshot:
-        tables = configured(snapshot.tables(), config.tables)
-    with open_session(config) as session:
-        found = counted(session.warehouse, tables)
-    orphans = {str(one): one.rows for one in found if one.rows}
-    log.info("%d foreign keys, %d of them with orphans", len(found), len(orphans))
-    for key, rows in orphans.items():
-        log.warning("%s: %d rows without their parent; if the source has none, the next sync brings it", key, rows)
-    return orphans
 
 
 def count_orphans(config: Config) -> dict[str, int]:
