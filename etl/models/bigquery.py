@@ -1,0 +1,71 @@
+"""BigQuery ML: a model's statements with the warehouse's names in them, printed or run.
+
+Nothing here could be run against BigQuery itself: emulators accept CREATE MODEL without effect and
+refuse the ML functions. The tests hold every statement against GoogleSQL's analyzer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlglot
+
+from etl.config import Config
+from etl.errors import ConfigError
+from etl.ledger import Ledger
+from etl.models import catalog, predictions
+from etl.models.gate import guarded
+from etl.publish.marts import build
+from etl.warehouses.base import ROOMS, Warehouse
+
+_LANGUAGE = "bigquery"
+
+
+def resolved(sql: str, warehouse: Warehouse) -> str:
+    """The GoogleSQL with ``raw.x`` and ``marts.x`` as BigQuery's own names; as it is on another warehouse.
+
+    Replaced in the text, so that comments and layout stay.
+    """
+    if warehouse.dialect.sqlglot != _LANGUAGE:
+        return sql
+    tokens = sqlglot.tokenize(sql, read=_LANGUAGE)
+    for room, dot, name in reversed(list(zip(tokens, tokens[1:], tokens[2:], strict=False))):
+        if room.text in ROOMS and dot.text == ".":
+            sql = sql[: room.start] + warehouse.relation(room.text, name.text) + sql[name.end + 1 :]
+    return sql
+
+
+def statements(warehouse: Warehouse, world: str, model: str) -> str:
+    """Everything that makes, judges and uses a model on BigQuery, in order; raises ``ConfigError``."""
+    marts = [
+        f"CREATE OR REPLACE TABLE marts.{query.name} AS\n{query.text}"
+        for query in catalog.examples(world, model).values()
+    ]
+    found = catalog.predictions(world, model)
+    texts = [
+        *marts,
+        catalog.statement(world, model, "create"),
+        catalog.statement(world, model, "evaluate"),
+        f"CREATE OR REPLACE TABLE marts.{found.name} AS\n{found.text}",
+    ]
+    return "\n\n".join(f"{resolved(text, warehouse).rstrip()};" for text in texts)
+
+
+def train(warehouse: Warehouse, ledger: Ledger, config: Config, model: str) -> dict[str, Any]:
+    """Build the examples, create the model, publish its predictions; returns what ML.EVALUATE found.
+
+    Raises ``ConfigError`` on another warehouse, and what :func:`etl.models.local.train` raises.
+    """
+    world = config.publish.world
+    queries = catalog.examples(world, model)
+    if warehouse.dialect.sqlglot != _LANGUAGE:
+        raise ConfigError(
+            "BigQuery ML runs on BigQuery only", "leave out --engine, or set warehouse.url to bigquery://…"
+        )
+    with guarded(ledger, queries.values(), config.sync, model) as gate:
+        build(warehouse, queries, gate)
+        warehouse.run(resolved(catalog.statement(world, model, "create"), warehouse))
+        judged = warehouse.query(resolved(catalog.statement(world, model, "evaluate"), warehouse)).to_pylist()
+        mart = catalog.predictions(world, model)
+        predictions.publish(warehouse, mart, resolved(mart.text, warehouse), gate)
+    return judged[0] if judged else {}

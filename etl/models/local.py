@@ -1,0 +1,69 @@
+"""The local twin: examples from the warehouse, a model in this process, predictions back as a mart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pyarrow as pa
+
+from etl.config import Config
+from etl.errors import ConfigError
+from etl.ledger import Ledger
+from etl.models import catalog, predictions
+from etl.models.gate import guarded
+from etl.publish.marts import build
+from etl.publish.queries import Query
+from etl.warehouses.base import Warehouse
+
+try:
+    import pandas as pd
+    from threadpoolctl import threadpool_limits
+
+    from etl.models import churn, forecast, ltv, segments
+    from etl.models.report import Outcome
+except ImportError as error:
+    raise ConfigError(
+        f"{error.name or 'a library'} is not installed, and models need it",
+        "install it with: pip install 'multi-warehouse-etl[models]'",
+    ) from error
+
+FITS: Mapping[str, Callable[[pd.DataFrame, int], Outcome]] = {
+    "churn": churn.fit,
+    "ltv": ltv.fit,
+    "forecast": forecast.fit,
+    "segments": segments.fit,
+}
+
+
+def train(warehouse: Warehouse, ledger: Ledger, config: Config, model: str, seed: int) -> Outcome:
+    """Build the examples through the gate, fit, judge, and publish ``marts.<model>_predictions``.
+
+    Raises ``ConfigError`` for a model that the world does not have or that has too little to learn
+    from, ``GateShutError`` while a table is not proven, and ``MartError`` for a mart that fails its tests.
+    """
+    world = config.publish.world
+    queries = catalog.examples(world, model)
+    with guarded(ledger, queries.values(), config.sync, model) as gate:
+        build(warehouse, queries, gate)
+        mart = catalog.predictions(world, model)
+        frame = read(warehouse, queries[f"{model}_examples"])
+        # One thread: the order in which several add floats is nobody's promise, and the same seed gives the same model.
+        with threadpool_limits(1):
+            outcome = FITS[model](frame, seed)
+        staged = predictions.stage(warehouse, mart, pa.Table.from_pandas(outcome.predictions, preserve_index=False))
+        try:
+            columns = warehouse.dialect.columns(list(mart.columns))
+            predictions.publish(warehouse, mart, f"SELECT {columns} FROM {warehouse.relation('raw', staged)}", gate)
+        finally:
+            warehouse.drop(staged)
+    return outcome
+
+
+def read(warehouse: Warehouse, examples: Query) -> pd.DataFrame:
+    """A mart of examples in an order that is always the same, which the order of a table's rows is not."""
+    names = warehouse.dialect.columns(list(examples.columns))
+    keys = [name for name in ("month", "cutoff_date", "customer_id") if name in examples.columns]
+    relation = warehouse.relation("marts", examples.name)
+    rows = warehouse.query(f"SELECT {names} FROM {relation} ORDER BY {warehouse.dialect.columns(keys)}")
+    frame: pd.DataFrame = rows.to_pandas()
+    return frame

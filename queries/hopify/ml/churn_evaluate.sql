@@ -1,0 +1,4 @@
+-- Precision, recall, log loss and ROC AUC on the test's cut-off, which lies after every training row's window.
+-- https://cloud.google.com/bigquery/docs/reference/standard-sql/bigqueryml-syntax-evaluate
+SELECT *
+FROM ML.EVALUATE(MODEL marts.churn_model, (SELECT * FROM marts.churn_examples WHERE split = 'test'))
