@@ -365,10 +365,11 @@ def model(
     config_file: ConfigOption = None,
 ) -> None:
     """Fit a model on the past, judge it beside a baseline, and publish its predictions as a mart."""
-    from etl.models import bigquery
+    from etl.models import bigquery, catalog
     from etl.session import open_session
 
     with open_session(config.load(config_file)) as session:
+        catalog.require(session.config.publish.world, name)
         if sql:
             print(bigquery.statements(session.warehouse, session.config.publish.world, name))
         elif engine is MlEngine.BIGQUERY:

@@ -92,7 +92,7 @@ def improvement(outcome: Outcome) -> Figure:
     return Figure(
         "improvement",
         f"Better than the baseline in {better} of {len(outcome.measures)} measures",
-        "Gain over the baseline, positive is better, with 95 % intervals; an interval across 0 may be chance; cut at ±100%",
+        "Gain over the baseline, positive is better, with 95 % intervals; one across 0 may be chance; cut at ±100%",
         charts.spec(spec, 40 + 36 * len(rows)) if rows else None,
         ("Measure", "Model", "Baseline", "Difference (95 % interval)"),
         outcome.rows(),
