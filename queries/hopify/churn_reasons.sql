@@ -1,5 +1,7 @@
--- question: Why do customers leave, when, and what do they take with them?
+-- question: Why do customers leave, when, how content were they, and what do they take with them?
 -- grain: one row a calendar month of churn, segment and reason that occurred
+-- notes: Satisfaction is what the customers answered about the cases they opened in the 90 days before they
+--   left. Most have no such answer, so answers says on how many the mean stands.
 -- columns:
 --   month DATE: first day of the month of the churn
 --   segment STRING: the customer's segment
@@ -8,6 +10,9 @@
 --   customers INT64: customers behind them
 --   lost_mrr NUMERIC(18, 2): monthly price of the cancelled subscriptions
 --   average_score FLOAT64: mean churn risk, 0 to 1, that behaviour showed when they left
+--   tickets INT64: cases these customers opened in the 90 days before
+--   answers INT64: those of them they answered about
+--   average_satisfaction FLOAT64: mean answer, 1 to 5; NULL where nobody answered
 -- tests:
 --   events_sum_to_churn_events:
 --     SELECT mart.events, raw_rows.events AS raw_events
@@ -16,6 +21,23 @@
 --     WHERE mart.events != raw_rows.events
 --   scores_within_0_and_1:
 --     SELECT * FROM marts.churn_reasons WHERE NOT COALESCE(average_score BETWEEN 0 AND 1, FALSE)
+--   answers_within_1_and_5:
+--     SELECT * FROM marts.churn_reasons
+--     WHERE average_satisfaction NOT BETWEEN 1 AND 5 OR answers > tickets OR (answers = 0) != (average_satisfaction IS NULL)
+WITH before AS (
+  SELECT
+    events.churn_event_id,
+    COUNT(*) AS tickets,
+    COUNT(tickets.satisfaction) AS answers,
+    SUM(tickets.satisfaction) AS satisfaction
+  FROM raw.churn_events AS events
+  INNER JOIN raw.subscriptions AS subscriptions ON subscriptions.subscription_id = events.subscription_id
+  INNER JOIN raw.support_tickets AS tickets
+    ON tickets.customer_id = subscriptions.customer_id
+    AND DATE(tickets.opened_at) >= DATE_SUB(events.churned_on, INTERVAL 90 DAY)
+    AND DATE(tickets.opened_at) < events.churned_on
+  GROUP BY events.churn_event_id
+)
 SELECT
   DATE_TRUNC(events.churned_on, MONTH) AS month,
   customers.segment,
@@ -23,8 +45,12 @@ SELECT
   COUNT(*) AS churn_events,
   COUNT(DISTINCT customers.customer_id) AS customers,
   SUM(subscriptions.monthly_price) AS lost_mrr,
-  AVG(events.score) AS average_score
+  AVG(events.score) AS average_score,
+  COALESCE(SUM(before.tickets), 0) AS tickets,
+  COALESCE(SUM(before.answers), 0) AS answers,
+  SUM(before.satisfaction) / NULLIF(SUM(before.answers), 0) AS average_satisfaction
 FROM raw.churn_events AS events
 INNER JOIN raw.subscriptions AS subscriptions ON subscriptions.subscription_id = events.subscription_id
 INNER JOIN raw.customers AS customers ON customers.customer_id = subscriptions.customer_id
+LEFT JOIN before ON before.churn_event_id = events.churn_event_id
 GROUP BY month, segment, reason

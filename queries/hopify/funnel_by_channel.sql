@@ -10,6 +10,9 @@
 --   leads INT64: visitors who left an address; NULL where not measured
 --   mqls INT64: leads that marketing qualified; NULL where not measured
 --   signups INT64: customers who signed up in the month
+--   lead_rate FLOAT64: leads / visitors; NULL where not measured or nobody came
+--   mql_rate FLOAT64: mqls / leads; NULL where not measured or there were none
+--   win_rate FLOAT64: signups / mqls; above 1 where leads of earlier months sign up; NULL as above
 --   spend NUMERIC(18, 2): campaign spend that falls on the month's days
 --   signup_rate FLOAT64: signups / visitors; NULL where not measured or nobody came
 --   cac FLOAT64: spend / signups; NULL where nobody signed up
@@ -77,6 +80,9 @@ SELECT
   traffic.leads,
   traffic.mqls,
   COALESCE(signups.signups, 0) AS signups,
+  traffic.leads / NULLIF(traffic.visitors, 0) AS lead_rate,
+  traffic.mqls / NULLIF(traffic.leads, 0) AS mql_rate,
+  COALESCE(signups.signups, 0) / NULLIF(traffic.mqls, 0) AS win_rate,
   CAST(COALESCE(spending.cents, 0) AS NUMERIC) * NUMERIC '0.01' AS spend,
   COALESCE(signups.signups, 0) / NULLIF(traffic.visitors, 0) AS signup_rate,
   CAST(COALESCE(spending.cents, 0) AS FLOAT64) / 100 / NULLIF(signups.signups, 0) AS cac

@@ -7,10 +7,12 @@
 --   segment STRING: the customer's segment
 --   is_complete BOOL: whether the data reaches the month's end
 --   orders INT64: orders placed in the month that were not cancelled
+--   order_value NUMERIC(18, 2): price of their items before discounts
 --   discounts NUMERIC(18, 2): amount taken off these orders by promo codes
 --   revenue NUMERIC(18, 2): payments that succeeded in the month and were not refunded
 --   refunds NUMERIC(18, 2): payments of the month that were given back since
---   failed_payments INT64: attempts to pay that failed in the month
+--   payments INT64: attempts to pay in the month
+--   failed_payments INT64: those of them that failed
 --   paying_customers INT64: customers with a succeeded payment in the month
 --   active_customers INT64: customers subscribed at the month's end
 --   arppu FLOAT64: revenue / paying_customers; NULL where nobody paid
@@ -36,14 +38,21 @@ taken_off AS (
   FROM raw.order_discounts
   GROUP BY order_id
 ),
+item_values AS (
+  SELECT order_id, SUM(quantity * unit_price) AS order_value
+  FROM raw.order_items
+  GROUP BY order_id
+),
 ordered AS (
   SELECT
     DATE_TRUNC(DATE(orders.ordered_at), MONTH) AS month,
     customers.segment,
     COUNT(*) AS orders,
+    SUM(item_values.order_value) AS order_value,
     SUM(taken_off.amount_off) AS discounts
   FROM raw.orders AS orders
   INNER JOIN raw.customers AS customers ON customers.customer_id = orders.customer_id
+  LEFT JOIN item_values ON item_values.order_id = orders.order_id
   LEFT JOIN taken_off ON taken_off.order_id = orders.order_id
   WHERE orders.status != 'cancelled'
   GROUP BY month, customers.segment
@@ -54,6 +63,7 @@ paid AS (
     customers.segment,
     SUM(IF(payments.status = 'succeeded', payments.amount, 0)) AS revenue,
     SUM(IF(payments.status = 'refunded', payments.amount, 0)) AS refunds,
+    COUNT(*) AS payments,
     COUNTIF(payments.status = 'failed') AS failed_payments,
     COUNT(DISTINCT IF(payments.status = 'succeeded', orders.customer_id, NULL)) AS paying_customers
   FROM raw.payments AS payments
@@ -71,9 +81,11 @@ SELECT
   grid.segment,
   grid.is_complete,
   COALESCE(ordered.orders, 0) AS orders,
+  COALESCE(ordered.order_value, 0) AS order_value,
   COALESCE(ordered.discounts, 0) AS discounts,
   COALESCE(paid.revenue, 0) AS revenue,
   COALESCE(paid.refunds, 0) AS refunds,
+  COALESCE(paid.payments, 0) AS payments,
   COALESCE(paid.failed_payments, 0) AS failed_payments,
   COALESCE(paid.paying_customers, 0) AS paying_customers,
   COALESCE(active.active_customers, 0) AS active_customers,

@@ -11,6 +11,7 @@
 --   closed_tickets INT64: those of them closed so far
 --   median_resolution_hours FLOAT64: median hours from opening to closing; NULL where none is closed
 --   average_resolution_hours FLOAT64: mean hours from opening to closing; NULL where none is closed
+--   average_first_response_minutes FLOAT64: mean minutes to the first answer; NULL where none was given
 --   due_tickets INT64: cases closed, or open beyond their service level
 --   within_sla_tickets INT64: cases closed within their service level
 --   sla_share FLOAT64: within_sla_tickets / due_tickets, 0 to 1; NULL where none is due
@@ -36,6 +37,7 @@ tickets AS (
     DATETIME_DIFF(DATETIME(DATE_ADD(data.as_of, INTERVAL 1 DAY)), tickets.opened_at, SECOND) AS age_seconds,
     3600 * CASE tickets.priority WHEN 'urgent' THEN 8 WHEN 'high' THEN 24 WHEN 'medium' THEN 72 ELSE 120 END
       AS allowed_seconds,
+    tickets.first_response_minutes,
     tickets.satisfaction
   FROM raw.support_tickets AS tickets
   INNER JOIN raw.customers AS customers ON customers.customer_id = tickets.customer_id
@@ -64,6 +66,7 @@ loads AS (
     COUNT(*) AS tickets,
     COUNT(seconds) AS closed_tickets,
     AVG(seconds) / 3600 AS average_hours,
+    AVG(first_response_minutes) AS first_response_minutes,
     COUNTIF(seconds IS NOT NULL OR age_seconds > allowed_seconds) AS due_tickets,
     COUNTIF(seconds <= allowed_seconds) AS within_sla_tickets,
     AVG(satisfaction) AS average_satisfaction
@@ -78,6 +81,7 @@ SELECT
   COALESCE(loads.closed_tickets, 0) AS closed_tickets,
   medians.median_hours AS median_resolution_hours,
   loads.average_hours AS average_resolution_hours,
+  loads.first_response_minutes AS average_first_response_minutes,
   COALESCE(loads.due_tickets, 0) AS due_tickets,
   COALESCE(loads.within_sla_tickets, 0) AS within_sla_tickets,
   loads.within_sla_tickets / NULLIF(loads.due_tickets, 0) AS sla_share,

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from mart_worlds import Marts, World, stored
 from support.googlesql import language
 
-from etl.publish.queries import Query, load
+from etl.publish.marts import build
+from etl.publish.queries import Query, chosen, load
+from etl.publish.translate import references
+from etl.warehouses.duckdb import DuckDbWarehouse
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,6 +25,28 @@ def reference() -> None:
 @pytest.fixture(scope="session")
 def queries() -> dict[str, Query]:
     return load("hopify")
+
+
+@pytest.fixture
+def marts(queries: dict[str, Query], tmp_path: Path) -> Iterator[Marts]:
+    """Stores a world and returns a function that builds the marts a question needs, and answers it."""
+    opened: list[DuckDbWarehouse] = []
+
+    def with_contents(contents: World) -> Callable[[str], list[dict[str, Any]]]:
+        warehouse = stored(contents, tmp_path / "warehouse.duckdb")
+        opened.append(warehouse)
+
+        def read(sql: str) -> list[dict[str, Any]]:
+            needed = chosen(queries, (name for _, name in references(sql)))
+            if not needed.keys() <= set(warehouse.tables("marts")):
+                build(warehouse, needed, lambda: None)
+            return warehouse.query(sql).to_pylist()
+
+        return read
+
+    yield with_contents
+    for warehouse in opened:
+        warehouse.close()
 
 
 def pytest_generate_tests(metafunc: Any) -> None:

@@ -189,6 +189,7 @@ def revenue_by_month(raw: Frames) -> Rows:
     payments = raw["payments"].merge(orders[["order_id", "customer_id", "segment"]], on="order_id")
     payments = payments.assign(month=[month_of(at) for at in payments.paid_at])
     off = raw["order_discounts"].groupby("order_id").amount_off.sum()
+    value = item_values(raw)
     rows = []
     for month in span(raw)[0]:
         for segment in sorted(set(segments)):
@@ -201,9 +202,11 @@ def revenue_by_month(raw: Frames) -> Rows:
                     "month": month,
                     "segment": segment,
                     "orders": len(placed),
+                    "order_value": sum((value.get(order, ZERO) for order in placed.order_id), ZERO),
                     "discounts": sum((off.get(order, ZERO) for order in placed.order_id), ZERO),
                     "revenue": revenue,
                     "refunds": sum(tried[tried.status == "refunded"].amount, ZERO),
+                    "payments": len(tried),
                     "failed_payments": int((tried.status == "failed").sum()),
                     "paying_customers": payers,
                     "arppu": float(revenue) / payers if payers else None,
@@ -247,13 +250,32 @@ def churn_by_cohort(raw: Frames) -> Rows:
 def churn_reasons(raw: Frames) -> Rows:
     churns = _churns(raw)
     churns = churns.assign(month=[month_of(day) for day in churns.churned_on])
-    grouped = churns.groupby(["month", "segment", "reason"], as_index=False).agg(
-        churn_events=("churn_event_id", "count"),
-        customers=("customer_id", "nunique"),
-        lost_mrr=("monthly_price", "sum"),
-        average_score=("score", "mean"),
-    )
-    return records(grouped)
+    cases = records(raw["support_tickets"])
+    rows = []
+    for (month, segment, reason), left in churns.groupby(["month", "segment", "reason"]):
+        before = [
+            case["satisfaction"]
+            for churn in records(left)
+            for case in cases
+            if case["customer_id"] == churn["customer_id"]
+            and timedelta(0) < churn["churned_on"] - case["opened_at"].date() <= timedelta(90)
+        ]
+        answers = [answer for answer in before if answer is not None]
+        rows.append(
+            {
+                "month": month,
+                "segment": segment,
+                "reason": reason,
+                "churn_events": len(left),
+                "customers": left.customer_id.nunique(),
+                "lost_mrr": sum(left.monthly_price, ZERO),
+                "average_score": sum(left.score) / len(left),
+                "tickets": len(before),
+                "answers": len(answers),
+                "average_satisfaction": sum(answers) / len(answers) if answers else None,
+            }
+        )
+    return rows
 
 
 def funnel_by_channel(raw: Frames) -> Rows:
@@ -281,6 +303,9 @@ def funnel_by_channel(raw: Frames) -> Rows:
                     "mqls": seen["mqls"] if seen else None,
                     "signups": signups,
                     "spend": Decimal(cents).scaleb(-2),
+                    "lead_rate": seen["leads"] / seen["visitors"] if seen and seen["visitors"] else None,
+                    "mql_rate": seen["mqls"] / seen["leads"] if seen and seen["leads"] else None,
+                    "win_rate": signups / seen["mqls"] if seen and seen["mqls"] else None,
                     "signup_rate": signups / seen["visitors"] if seen and seen["visitors"] else None,
                     "cac": cents / 100 / signups if signups else None,
                 }
@@ -298,10 +323,15 @@ def _cents_in(month: date, campaign: dict[str, Any]) -> int:
     return total
 
 
+def item_values(raw: Frames) -> Any:
+    """What each order's items cost before discounts."""
+    items = raw["order_items"]
+    return items.assign(value=items.quantity * items.unit_price).groupby("order_id").value.sum()
+
+
 def promo_codes(raw: Frames) -> Rows:
     orders = raw["orders"][raw["orders"].status != "cancelled"].sort_values(["ordered_at", "order_id"])
-    items = raw["order_items"]
-    value = items.assign(value=items.quantity * items.unit_price).groupby("order_id").value.sum()
+    value = item_values(raw)
     paid = raw["payments"][raw["payments"].status == "succeeded"].groupby("order_id").amount.sum()
     firsts = set(orders.groupby("customer_id").order_id.first())
     coded = set(raw["order_discounts"].order_id)
@@ -353,6 +383,7 @@ def _load(cases: Rows, end: datetime) -> dict[str, Any]:
     ]
     due = len(closed) + len(overdue)
     answers = [case["satisfaction"] for case in cases if case["satisfaction"] is not None]
+    answered = [case["first_response_minutes"] for case in cases if case["first_response_minutes"] is not None]
     return {
         "tickets": len(cases),
         "closed_tickets": len(closed),
@@ -361,6 +392,7 @@ def _load(cases: Rows, end: datetime) -> dict[str, Any]:
         "due_tickets": due,
         "within_sla_tickets": sum(in_time),
         "sla_share": sum(in_time) / due if due else None,
+        "average_first_response_minutes": sum(answered) / len(answered) if answered else None,
         "average_satisfaction": sum(answers) / len(answers) if answers else None,
     }
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import MetaData
 from support.googlesql import KINDS, language
 from zetasql.api import Analyzer, CatalogBuilder, PreparedQuery, TableBuilder
@@ -33,7 +34,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 @cache
 def options() -> AnalyzerOptions:
-    return AnalyzerOptions(language_options=language())
+    return AnalyzerOptions(language_options=language(), default_timezone="UTC")
 
 
 def tables(queries: Mapping[str, Query], schema: MetaData = metadata) -> dict[str, dict[str, str]]:
@@ -133,6 +134,10 @@ def _content(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> T
 
 
 def _value(value: Any) -> Value:
+    if isinstance(value, datetime) and value.tzinfo:
+        instant = Timestamp()
+        instant.FromDatetime(value)
+        return Value(timestamp_value=instant)
     return Value() if value is None else Value(**{_FIELDS[type(value)]: _WRITE.get(type(value), lambda v: v)(value)})
 
 
@@ -150,6 +155,11 @@ def _datetime(value: datetime) -> Value.Datetime:
     return Value.Datetime(bit_field_datetime_seconds=packed, nanos=value.microsecond * 1000)
 
 
+def _time(value: time) -> int:
+    """Bit fields of hour, minute, second and nanosecond (zetasql/public/civil_time.h)."""
+    return ((value.hour << 6 | value.minute) << 6 | value.second) << 30 | value.microsecond * 1000
+
+
 _FIELDS = {
     bool: "bool_value",
     int: "int64_value",
@@ -159,11 +169,13 @@ _FIELDS = {
     Decimal: "numeric_value",
     date: "date_value",
     datetime: "datetime_value",
+    time: "time_value",
 }
 _WRITE: dict[type, Callable[[Any], Any]] = {
     Decimal: _numeric,
     date: lambda value: value.toordinal() - _EPOCH,
     datetime: _datetime,
+    time: _time,
 }
 
 

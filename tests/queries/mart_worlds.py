@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +21,8 @@ from schemas.types import Kind, LogicalType
 
 Row = dict[str, Any]
 World = dict[str, list[Row]]
+Marts = Callable[[World], Callable[[str], list[Row]]]
+"""Builds the marts of a world; what it returns reads them."""
 
 DEFAULTS: dict[Kind, Any] = {
     Kind.INT: 1,
@@ -79,6 +81,38 @@ def stored(contents: World, path: Path, schema: MetaData = hopify.metadata) -> D
     return warehouse
 
 
+def customer(signed_up_on: date, customer_id: int = 1, **values: Any) -> dict[str, Any]:
+    return {
+        "customer_id": customer_id,
+        "segment": "SMB",
+        "acquisition_source": "email",
+        "signed_up_on": signed_up_on,
+        **values,
+    }
+
+
+def subscription(started_on: date, ended_on: date | None = None, price: str = "10.00", **values: Any) -> dict[str, Any]:
+    return {
+        "customer_id": 1,
+        "subscription_id": 1,
+        "started_on": started_on,
+        "ended_on": ended_on,
+        "status": "cancelled" if ended_on else "active",
+        "monthly_price": Decimal(price),
+        **values,
+    }
+
+
+def ticket_on(day: date) -> dict[str, Any]:
+    """Something that happens on a day, so that the data reaches it."""
+    return {
+        "customer_id": 1,
+        "opened_at": datetime.combine(day, datetime.min.time()),
+        "status": "open",
+        "priority": "low",
+    }
+
+
 def random_world(seed: int, customers: int = 40) -> World:
     """A world without sense but within the schema's constraints, crowded with edges.
 
@@ -127,6 +161,21 @@ class _Dice:
         return len(rows)
 
     def _static(self) -> None:
+        for number in range(3):
+            self.add(
+                "products",
+                sku=f"p{number}",
+                category=self.random.choice(hopify.PRODUCT_CATEGORIES[:2]),
+                revenue_type=self.random.choice(hopify.REVENUE_TYPES),
+            )
+            self.add("locations", city=f"city {number}")
+        for segment in ("all", "SMB", "Enterprise", "nobody's"):
+            for metric, period in (("mrr", "monthly"), ("logo_churn_rate", "monthly"), ("unheard_of", "annual")):
+                rows = self.tables.setdefault("benchmarks", [])
+                target = Decimal(self.random.randint(0, 3000)).scaleb(-2)
+                rows.append(
+                    {"segment": segment, "metric_name": metric, "target_period": period, "target_value": target}
+                )
         for number in range(4):
             start = self.day()
             self.add(
@@ -156,6 +205,7 @@ class _Dice:
             "customers",
             segment=self.random.choice(hopify.SEGMENTS),
             acquisition_source=self.random.choice(hopify.CHANNELS),
+            campaign_id=self.random.choice([None, None, 1, 2, 3]),
             signed_up_on=signed_up,
         )
         for started, ended, status in self._periods(signed_up):
@@ -173,6 +223,7 @@ class _Dice:
         for _ in range(self.random.randint(0, 3)):
             self._order(customer_id, signed_up)
             self._ticket(customer_id, signed_up)
+            self._install(customer_id, signed_up)
 
     def _periods(self, start: date) -> Iterator[tuple[date, date | None, str]]:
         while start < self.LAST and self.random.random() < 0.8:
@@ -191,7 +242,7 @@ class _Dice:
         )
         for product in range(self.random.randint(0, 2)):
             quantity = self.random.randint(1, 9)
-            self.add("order_items", order_id=order, product_id=product, quantity=quantity, unit_price=self.money())
+            self.add("order_items", order_id=order, product_id=product + 3, quantity=quantity, unit_price=self.money())
         for discount in self.random.sample(range(1, 5), self.random.choice([0, 0, 1, 2])):
             rows = self.tables.setdefault("order_discounts", [])
             rows.append({"order_id": order, "discount_id": discount, "amount_off": self.money(20)})
@@ -212,5 +263,17 @@ class _Dice:
             opened_at=opened_at,
             closed_at=closed_at,
             status="closed" if closed_at else "open",
+            first_response_minutes=self.random.choice([None, 0, self.random.randint(1, 5000)]),
             satisfaction=self.random.choice([None, 1, 5]),
+        )
+
+    def _install(self, customer_id: int, start: date) -> None:
+        installed_at = self.moment(self.day(start)).replace(tzinfo=UTC)
+        lived = timedelta(seconds=self.random.choice([0, 1, self.random.randint(1, 9_000_000)]))
+        self.add(
+            "app_installs",
+            customer_id=customer_id,
+            location_id=self.random.randint(1, 3),
+            installed_at=installed_at,
+            removed_at=self.random.choice([None, installed_at + lived]),
         )

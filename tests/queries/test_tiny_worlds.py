@@ -2,74 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from mart_worlds import World, stored, world
+from mart_worlds import Marts, customer, subscription, ticket_on, world
 
-from etl.publish.marts import build
 from etl.publish.queries import Query
-from etl.warehouses.duckdb import DuckDbWarehouse
 
-Marts = Callable[[World], Callable[[str], list[dict[str, Any]]]]
 D = Decimal
-
-
-@pytest.fixture
-def marts(queries: dict[str, Query], tmp_path: Path) -> Iterator[Marts]:
-    """Builds the marts of a world and returns a function that reads one of them, sorted."""
-    opened: list[DuckDbWarehouse] = []
-
-    def built(contents: World) -> Callable[[str], list[dict[str, Any]]]:
-        warehouse = stored(contents, tmp_path / "warehouse.duckdb")
-        opened.append(warehouse)
-        build(warehouse, queries, lambda: None)
-        return lambda sql: warehouse.query(sql).to_pylist()
-
-    yield built
-    for warehouse in opened:
-        warehouse.close()
-
-
-def customer(signed_up_on: date, customer_id: int = 1, **values: Any) -> dict[str, Any]:
-    return {
-        "customer_id": customer_id,
-        "segment": "SMB",
-        "acquisition_source": "email",
-        "signed_up_on": signed_up_on,
-        **values,
-    }
-
-
-def subscription(started_on: date, ended_on: date | None = None, price: str = "10.00", **values: Any) -> dict[str, Any]:
-    return {
-        "customer_id": 1,
-        "subscription_id": 1,
-        "started_on": started_on,
-        "ended_on": ended_on,
-        "status": "cancelled" if ended_on else "active",
-        "monthly_price": D(price),
-        **values,
-    }
-
-
-def ticket_on(day: date) -> dict[str, Any]:
-    """Something that happens on a day, so that the data reaches it."""
-    return {
-        "customer_id": 1,
-        "opened_at": datetime.combine(day, datetime.min.time()),
-        "status": "open",
-        "priority": "low",
-    }
 
 
 def test_nothing_at_all(marts: Marts, queries: dict[str, Query]) -> None:
     read = marts(world())
-    assert {name: read(f"SELECT * FROM marts.{name}") for name in queries} == {name: [] for name in queries}
+    assert {name: read(f"SELECT * FROM marts.{name}") for name in reversed(queries)} == {name: [] for name in queries}
 
 
 def test_one_customer_without_anything(marts: Marts) -> None:
