@@ -30,6 +30,7 @@ class Trouble(Enum):
     LOST = auto()  # the connection broke
     CONFLICT = auto()  # another transaction was in the way: trying again may do
     FULL = auto()  # no room on the server's disk
+    PROTOCOL = auto()  # driver and server do not understand each other
     OTHER = auto()
 
 
@@ -52,6 +53,8 @@ _REMEDIES = {
     Trouble.LOST: "see the server's log, then run the same command again",
     Trouble.CONFLICT: "run the same command again",
     Trouble.FULL: "make room on the server's disk or raise the file's limit, then run the same command again",
+    Trouble.PROTOCOL: "have Microsoft's own driver used: it needs libltdl and the Kerberos libraries of the system, "
+    "on Debian apt-get install libltdl7 libgssapi-krb5-2",
     Trouble.OTHER: "mend what the server names, then run the same command again",
 }
 
@@ -63,7 +66,7 @@ _SIGNS: tuple[tuple[Trouble, str], ...] = (
     (Trouble.LOGIN, r"login failed|password authentication failed|invalid authorization|authentication failed"),
     (Trouble.LOGIN, r"no kerberos credentials|sspi provider|gssapi error"),
     (Trouble.UNREACHABLE, r"login timeout|name or service not known|failed to lookup|connection refused"),
-    (Trouble.UNREACHABLE, r"client unable to establish|server rejected|connection timeout|tcp provider"),
+    (Trouble.UNREACHABLE, r"client unable to establish|server rejected|connection timeout"),
     (Trouble.CONFLICT, r"deadlock|snapshot isolation transaction aborted|serialization failure|could not serialize"),
     (Trouble.DENIED, r"permission (was )?denied|does not have permission|must be owner"),
     (
@@ -74,6 +77,7 @@ _SIGNS: tuple[tuple[Trouble, str], ...] = (
         Trouble.LOST,
         r"terminating connection|connection is closed|connection (has been )?closed|unexpected eof|shutdown",
     ),
+    (Trouble.PROTOCOL, r"protocol error"),
     (Trouble.FULL, r"could not allocate space|is full due to|no space left"),
     (
         Trouble.ABSENT,
