@@ -38,6 +38,8 @@ _D = PostgresDialect()
 # No clock on Earth is ahead of UTC by more, and a timestamp without zone does not say which it is.
 _FARTHEST_ZONE = "INTERVAL '14 hours'"
 _KEYS_AT_ONCE = 5_000
+LOCK_PATIENCE = "SET lock_timeout = '60s'"
+"""A reader waits only for who has a table to himself (ALTER TABLE, TRUNCATE), and those behind it wait as long."""
 _IDENTITY = """
 SELECT datname::text AS name, oid::bigint AS oid FROM pg_catalog.pg_database WHERE datname = current_database()"""
 
@@ -74,7 +76,9 @@ class PostgresSource(Source):
             try:
                 yield PostgresSnapshot(connection)
             finally:
-                _run(connection, "ROLLBACK")
+                # A connection that is lost has nothing left to roll back, and hides why it was lost if asked.
+                with suppress(adbc_driver_manager.Error):
+                    _run(connection, "ROLLBACK")
 
     @contextmanager
     def _connected(self) -> Iterator[dbapi.Connection]:
@@ -85,20 +89,31 @@ class PostgresSource(Source):
             raise _translated(error, without_password(self._url)) from error
 
 
-def _translated(error: Exception, url: str) -> SourceError:
-    """What libpq said, as one sentence of what and one of what to do."""
+_REMEDIES = {
+    "password authentication failed": "check the user in source.url and ETL_SOURCE_PASSWORD",
+    "no password supplied": "set ETL_SOURCE_PASSWORD",
+    "could not translate host name": "check the host in source.url",
+    "Connection refused": "check host and port in source.url, and that the server is up",
+    "permission denied": "GRANT SELECT on it to this user, or exclude the table in etl.toml",
+    "lock timeout": "somebody is changing the table: wait for that to end, then run the same command again",
+    "terminating connection": "the server ended the connection: run the same command again when it is up",
+    "no connection to the server": "the connection was lost: run the same command again when the server is up",
+    "server closed the connection": "the connection was lost: run the same command again when the server is up",
+    "out of shared memory": "raise max_locks_per_transaction on the server, or sync fewer tables at once",
+    "conflict with recovery": "raise max_standby_streaming_delay on the standby, or read from the primary",
+}
+
+
+def _translated(
+    error: Exception, subject: str, missing: str = "check the name in source.url or etl.toml"
+) -> SourceError:
+    """What libpq said, as one sentence of what and one of what to do; ``missing`` is that for what is not there."""
     text = " ".join(str(error).partition("Query was:")[0].split())
-    text = text.partition("SQLSTATE")[0].rpartition("[libpq] ")[2].strip(". ")
-    remedies = {
-        "password authentication failed": "check the user in source.url and ETL_SOURCE_PASSWORD",
-        "no password supplied": "set ETL_SOURCE_PASSWORD",
-        "does not exist": "check the name in source.url or etl.toml",
-        "could not translate host name": "check the host in source.url",
-        "Connection refused": "check host and port in source.url, and that the server is up",
-        "permission denied": "GRANT SELECT on it to this user, or exclude the table in etl.toml",
-    }
+    text = text.partition("SQLSTATE")[0].rpartition("[libpq] ")[2].partition(" This probably means")[0]
+    text = (text.partition("FATAL: ")[2] or text.partition("ERROR: ")[2] or text).strip(". ")
+    remedies = {**_REMEDIES, "does not exist": missing}
     remedy = next((remedy for sign, remedy in remedies.items() if sign in text), "")
-    return SourceError(f"{url}: {text}", remedy or "mend what PostgreSQL names, then run the same command again")
+    return SourceError(f"{subject}: {text}", remedy or "mend what PostgreSQL names, then run the same command again")
 
 
 def _run(connection: dbapi.Connection, sql: str) -> None:
@@ -122,6 +137,7 @@ class PostgresSnapshot(Snapshot):
         self._connection = connection
         # An error spoils a transaction up to its last savepoint, and the other tables are still to be read.
         _run(connection, SUM_IN_MEMORY)
+        _run(connection, LOCK_PATIENCE)
         _run(connection, "SAVEPOINT etl")
         row = self._rows(
             "SELECT clock_timestamp() AS instant, "
@@ -140,7 +156,7 @@ class PostgresSnapshot(Snapshot):
         except (OSError, pa.ArrowInvalid, adbc_driver_manager.Error) as error:
             with suppress(adbc_driver_manager.Error):
                 _run(self._connection, "ROLLBACK TO SAVEPOINT etl")
-            raise _translated(error, subject) from error
+            raise _translated(error, subject, "it was changed meanwhile: run the same command again") from error
 
     def query(self, sql: str) -> pa.Table:
         with self._statement("the source") as cursor:

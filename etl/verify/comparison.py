@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 import pyarrow as pa
 
-from etl.errors import ConfigError, SourceError
+from etl.errors import ConfigError, SourceError, WarehouseError
 from etl.ranges import Ranges
 from etl.scratch import Scratch
 from etl.sources.base import Loss, Snapshot
@@ -90,7 +91,10 @@ class Comparer:
     def forget(self) -> None:
         """Drop the sums of every side made so far; none of them may be used any more."""
         while self._sides:
-            self._sides.pop().close()
+            side = self._sides.pop()
+            # A session that is lost has taken its tables with it, and why it was lost is the error to be told.
+            with suppress(SourceError, WarehouseError):
+                side.close()
 
     def compare(self, table: Table, source: Side, warehouse: Side, part: Ranges | None = None) -> Comparison:
         """Compare the totals, and locate what differs.
@@ -120,7 +124,7 @@ class Comparer:
         return describe(self._scratch, table, comparison.located, source, warehouse)
 
     def _pushed_down(self, table: Table, part: Ranges | None) -> Side:
-        relation = self._warehouse.relation("raw", table.target)
+        relation = self._warehouse.live(table)
         read_keys = partial(self._warehouse.read_keys, table)
         return PushdownSide(self._warehouse, self._warehouse.dialect, relation, table, read_keys, part)
 

@@ -50,6 +50,7 @@ class DuckDbWarehouse(Warehouse):
         self.dialect = DuckDbDialect()
         self.path = path
         self._connection = _open(path, wait_seconds)
+        self._file = _file_number(path)
         self.run("SET TimeZone = 'UTC'")
         # Row order is of no use to a warehouse, and keeping it costs memory on large loads.
         self.run("SET preserve_insertion_order = false")
@@ -77,6 +78,7 @@ class DuckDbWarehouse(Warehouse):
             for statement in statements:
                 sql, values = (statement, ()) if isinstance(statement, str) else statement
                 self._run(sql, values)
+            self._require_file()
             self._run("COMMIT")
         except BaseException:
             self._rollback()
@@ -143,7 +145,7 @@ class DuckDbWarehouse(Warehouse):
             f"CAST(t.{q} AS VARCHAR) AS {q}" if column.type.kind is Kind.UUID else f"t.{q}"
             for column, q in ((column, self.dialect.quote(column.name)) for column in table.columns)
         )
-        return f"SELECT {', '.join(columns)} FROM {self.relation('raw', table.target)} AS t"
+        return f"SELECT {', '.join(columns)} FROM {self.live(table)} AS t"
 
     def run(self, sql: str) -> None:
         self._run(sql)
@@ -154,11 +156,26 @@ class DuckDbWarehouse(Warehouse):
         except duckdb.Error as error:
             raise _translated(error, self.path) from error
 
+    def _require_file(self) -> None:
+        """DuckDB goes on writing to a file that was deleted, and all of it would be gone in the end."""
+        if _file_number(self.path) != self._file:
+            raise WarehouseError(
+                f"{self.path} was removed or replaced while it was being loaded", "run the same command again"
+            )
+
     def _rollback(self) -> None:
         try:
             self._connection.execute("ROLLBACK")
         except duckdb.Error:
             log.debug("the transaction had already ended")
+
+
+def _file_number(path: Path) -> int:
+    """The file's number in its file system; 0 if it is not there."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
 
 
 def _open(path: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
