@@ -6,6 +6,7 @@ refuse the ML functions. The tests hold every statement against GoogleSQL's anal
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import sqlglot
@@ -16,6 +17,7 @@ from etl.ledger import Ledger
 from etl.models import catalog, predictions
 from etl.models.gate import guarded
 from etl.publish.marts import build
+from etl.publish.queries import Query
 from etl.warehouses.base import ROOMS, Warehouse
 
 _LANGUAGE = "bigquery"
@@ -37,16 +39,11 @@ def resolved(sql: str, warehouse: Warehouse) -> str:
 
 def statements(warehouse: Warehouse, world: str, model: str) -> str:
     """Everything that makes, judges and uses a model on BigQuery, in order; raises ``ConfigError``."""
-    marts = [
-        f"CREATE OR REPLACE TABLE marts.{query.name} AS\n{query.text}"
-        for query in catalog.examples(world, model).values()
-    ]
-    found = catalog.predictions(world, model)
     texts = [
-        *marts,
+        *map(_table, catalog.examples(world, model).values()),
         catalog.statement(world, model, "create"),
         catalog.statement(world, model, "evaluate"),
-        f"CREATE OR REPLACE TABLE marts.{found.name} AS\n{found.text}",
+        _table(catalog.predictions(world, model)),
     ]
     return "\n\n".join(f"{resolved(text, warehouse).rstrip()};" for text in texts)
 
@@ -69,3 +66,9 @@ def train(warehouse: Warehouse, ledger: Ledger, config: Config, model: str) -> d
         mart = catalog.predictions(world, model)
         predictions.publish(warehouse, mart, resolved(mart.text, warehouse), gate)
     return judged[0] if judged else {}
+
+
+def _table(query: Query) -> str:
+    """The statement that makes a mart, its header cut down to the question."""
+    body = itertools.dropwhile(lambda line: line.startswith("--"), query.text.splitlines())
+    return "\n".join([f"-- {query.header.question}", f"CREATE OR REPLACE TABLE marts.{query.name} AS", *body])

@@ -1,8 +1,8 @@
 """The models of a world: GoogleSQL in ``queries/<world>/ml``.
 
 ``<model>_examples.sql`` is a mart of what is known and what came of it; ``<model>_create.sql``,
-``<model>_evaluate.sql`` and ``<model>_predict.sql`` are BigQuery ML over it. The header of the last
-is the contract of ``marts.<model>_predictions``, whichever engine makes them.
+``<model>_evaluate.sql`` and ``<model>_predictions.sql`` are BigQuery ML over it. The header of the
+last is the contract of ``marts.<model>_predictions``, whichever engine makes them.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from importlib.resources.abc import Traversable
 from typing import Literal
 
 from etl.errors import ConfigError
-from etl.publish.header import parse
 from etl.publish.queries import Query, chosen, load, ordered, read, worlds
 
-Step = Literal["create", "evaluate", "predict"]
-STEPS: tuple[Step, ...] = ("create", "evaluate", "predict")
+Step = Literal["create", "evaluate", "predictions"]
+STEPS: tuple[Step, ...] = ("create", "evaluate", "predictions")
 
 
 def models(world: str) -> list[str]:
@@ -38,7 +37,7 @@ def require(world: str, model: str) -> None:
 def examples(world: str, model: str) -> dict[str, Query]:
     """The query of a model's examples after all it needs, in building order; raises ``ConfigError``."""
     require(world, model)
-    own = [read(world, name, text) for name, text in _texts(world).items() if not name.endswith(STEPS)]
+    own = [read(f"{world}/ml", name, text) for name, text in _texts(world).items() if not name.endswith(STEPS)]
     return chosen(ordered([*load(world).values(), *own]), [f"{model}_examples"])
 
 
@@ -55,8 +54,9 @@ def statement(world: str, model: str, step: Step) -> str:
 
 def predictions(world: str, model: str) -> Query:
     """The mart of a model's predictions; its text runs on BigQuery only, its header holds for all."""
-    text = statement(world, model, "predict")
-    return Query(f"{model}_predictions", world, text, parse(text, f"queries/{world}/ml/{model}_predict.sql"))
+    require(world, model)
+    name = f"{model}_predictions"
+    return read(f"{world}/ml", name, _texts(world)[name])
 
 
 def _texts(world: str) -> dict[str, Traversable]:

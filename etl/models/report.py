@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -24,7 +25,7 @@ class Outcome:
     """A model that was fitted and judged.
 
     ``verdict`` is one sentence, ``facts`` say on what it rests. ``predictions`` has the columns that
-    the header of the model's predict query names.
+    the header of the model's predictions names.
     """
 
     model: str
@@ -62,7 +63,7 @@ class Outcome:
 def improvement(outcome: Outcome) -> Figure:
     """Each measure's gain over the baseline with its interval."""
     better = sum(m.better for m in outcome.measures)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "measure": m.name,
             "gain": m.gain.value,
