@@ -19,7 +19,7 @@ import typer
 
 from etl import __version__, config
 from etl.errors import ConfigError, EtlError, ExitCode, RunError
-from etl.urls import without_password
+from etl.urls import with_password, without_password
 
 if TYPE_CHECKING:
     from etl.session import Session
@@ -124,8 +124,7 @@ def init(
     from etl.engines import open_source
     from etl.scaffold import scaffold
 
-    if any(without_password(url) != url for url in (source, warehouse)):
-        log.warning("a password on the command line can be read by others; set ETL_SOURCE_PASSWORD instead")
+    _warn_of_passwords(source, warehouse)
     if output.exists() and not force:
         raise ConfigError(f"{output} is already there", "name another with -o, or overwrite it with --force")
     settings = config.from_environment()
@@ -157,12 +156,10 @@ def generate(
 ) -> None:
     """Generate a world into a database or files, read it back and print its calibration report."""
     from etl.console import grid, out, row_progress
-    from etl.urls import split, with_password
     from generators import worlds
 
-    password = config.load(config_file).source.password
-    is_server = bool(split(to).netloc)
-    url = with_password(to, password.get_secret_value() if password and is_server else None)
+    _warn_of_passwords(to)
+    url = _completed(to, config.load(config_file))
     if not check_only:
         with row_progress("generating") as progress:
             rows = worlds.generate(
@@ -187,7 +184,9 @@ def simulate(
     from etl.console import grid, out, row_progress
     from generators import hopify
 
-    url = source or config.load(config_file).source.url
+    _warn_of_passwords(source or "")
+    settings = config.load(config_file)
+    url = _completed(source or settings.source.url, settings)
     with row_progress("simulating") as progress:
         changes = hopify.simulate(url, days=days, seed=seed, progress=progress.rows)
     columns = ("table", "inserted", "updated", "deleted", "silent")
@@ -302,6 +301,7 @@ def marts(
     names: Annotated[
         list[str] | None, typer.Argument(help="Marts; all of them if none is named.", metavar="[NAME]…")
     ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Build also what would be the same again.")] = False,
     export: Annotated[Path | None, typer.Option(help="Also write each as Parquet into this directory.")] = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the SQL instead of running it.")] = False,
     config_file: ConfigOption = None,
@@ -449,6 +449,18 @@ def doctor_(json_: JsonOption = False, config_file: ConfigOption = None) -> None
         raise typer.Exit(ExitCode.FAILED)
 
 
+def _warn_of_passwords(*urls: str) -> None:
+    """Say so where one of the ``urls`` typed has a password in it."""
+    if any(without_password(url) != url for url in urls):
+        log.warning("a password on the command line can be read by others; set ETL_SOURCE_PASSWORD instead")
+
+
+def _completed(url: str, settings: config.Config) -> str:
+    """The URL of a world with the source's configured password."""
+    password = settings.source.password
+    return with_password(url, password.get_secret_value() if password else None)
+
+
 @contextmanager
 def _translated_errors(*, debug: bool) -> Iterator[None]:
     """Errors as two sentences and an exit code; tracebacks only on request."""
@@ -465,10 +477,12 @@ def _translated_errors(*, debug: bool) -> Iterator[None]:
 
 def _as_ours(error: Exception) -> EtlError:
     """The error as one of ours; what nobody foresaw is a failed run, and says so."""
-    from generators.errors import GeneratorError
+    from generators.errors import FailedRunError, GeneratorError
 
     if isinstance(error, EtlError):
         return error
+    if isinstance(error, FailedRunError):
+        return RunError(str(error))
     if isinstance(error, GeneratorError):
         return ConfigError(str(error))
     return RunError(f"unexpected {type(error).__name__}: {error}", "call again with --debug and report what it prints")

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from etl.errors import ConfigError, DifferenceError, GateShutError
+from etl.errors import ConfigError, DifferenceError, GateShutError, RunError
+from etl.urls import with_password
 
 if TYPE_CHECKING:
     from etl.config import Config
@@ -261,10 +262,14 @@ def advance(config: Config, days: int = 1) -> dict[str, dict[str, int]]:
     Raises ``ConfigError`` if the source holds no such world.
     """
     from generators import hopify
-    from generators.errors import GeneratorError
+    from generators.errors import FailedRunError, GeneratorError
 
+    password = config.source.password
+    url = with_password(config.source.url, password.get_secret_value() if password else None)
     try:
-        changes = hopify.simulate(config.source.url, days=days)
+        changes = hopify.simulate(url, days=days)
+    except FailedRunError as error:
+        raise RunError(str(error)) from error
     except GeneratorError as error:
         raise ConfigError(str(error), "simulate only what was generated") from error
     log.info("%d days: %d rows touched", days, sum(sum(counts.values()) for counts in changes.values()))

@@ -29,9 +29,9 @@ def path_of(url: str) -> Path:
 
 
 def with_password(url: str, password: str | None) -> str:
-    """The URL with the password in it, unless it has one already."""
+    """The URL with the password in it, unless it has one already or names a file."""
     parts = split(url)
-    if not password or parts.password is not None:
+    if not password or parts.password is not None or not parts.netloc:
         return url
     user, _, host = parts.netloc.rpartition("@")
     return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import MetaData, Table
 
-from generators.errors import GeneratorError
+from generators.errors import GeneratorError, unwritable
 from generators.targets import Target
 
 
@@ -87,7 +87,7 @@ class ParquetWriter:
 
     def _failed(self, error: OSError) -> GeneratorError:
         reason = error.strerror or str(error).splitlines()[0].rstrip(".")
-        return GeneratorError(f"{self._directory} cannot be written: {reason}. Check its rights and free space.")
+        return unwritable(str(self._directory), reason, "Check its rights and free space")
 
 
 def _schema(table: Table) -> pa.Schema:

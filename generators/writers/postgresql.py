@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from sqlalchemy import MetaData, Table
 from sqlalchemy.dialects import postgresql
 
-from generators.errors import GeneratorError
+from generators.errors import GeneratorError, unwritable
 from generators.targets import Target
 from generators.writers import ddl
 from schemas.types import Kind
@@ -126,9 +126,7 @@ class PostgresWriter:
     def _failed(self, error: Exception) -> GeneratorError:
         # The driver's messages end with the server's: "[libpq] Failed …: ERROR:  …".
         reason = " ".join(str(error).split()).rstrip(".? ")
-        return GeneratorError(
-            f"{self._to} cannot be written: {reason}. Check the URL, the rights and the server's log."
-        )
+        return unwritable(str(self._to), reason, "Check the URL, the rights and the server's log")
 
 
 def _as_copied(table: Table, batch: pa.RecordBatch) -> pa.RecordBatch:

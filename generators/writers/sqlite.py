@@ -14,7 +14,7 @@ import pyarrow as pa
 from sqlalchemy import MetaData, create_engine
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from generators.errors import GeneratorError
+from generators.errors import GeneratorError, unwritable
 from generators.targets import Target
 from generators.writers.sqlite_text import as_stored
 
@@ -95,7 +95,7 @@ class SqliteWriter:
 
     def _failed(self, error: Exception) -> GeneratorError:
         reason = str(error).splitlines()[0].rstrip(".")
-        return GeneratorError(f"{self._path} cannot be written: {reason}. Check the directory's rights and free space.")
+        return unwritable(str(self._path), reason, "Check the directory's rights and free space")
 
 
 def _ordered(indexes: Any) -> list[Any]:

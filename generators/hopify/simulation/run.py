@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from generators.errors import GeneratorError
+from generators.errors import FailedRunError, GeneratorError
 from generators.hopify.simulation.day import simulate_day
 from generators.hopify.simulation.journal import by_table
 from generators.hopify.world import NAME
@@ -47,7 +47,7 @@ def simulate(
                 progress(str(state.last_day + timedelta(days=1)), sum(counts.values()))
     except (SQLAlchemyError, mssql.MssqlError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0].rstrip(".")
-        raise GeneratorError(f"The world could not be advanced: {reason}. Days before this one are kept.") from error
+        raise FailedRunError(f"The world could not be advanced: {reason}. Days before this one are kept.") from error
     finally:
         engine.dispose()
     return by_table(total)
