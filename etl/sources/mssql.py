@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.config import Config
-from etl.dialects.tsql import TsqlDialect
 from etl.errors import ConfigError, SourceError
 from etl.ranges import Ranges, Value
 from etl.sources import mssql_sql as sql
@@ -157,9 +156,7 @@ class MssqlSnapshot(Snapshot):
         elif error.trouble is Trouble.ABSENT or "modified by a ddl statement" in lowered:
             remedy = "it was dropped or altered while it was being read: run the same command again"
         elif "snapshot isolation is not allowed" in lowered:
-            remedy = (
-                "it reads another database: ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON there too, or exclude it"
-            )
+            remedy = "it reads another database: ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON there too"
         elif "memory optimized" in lowered:
             remedy = "SNAPSHOT isolation cannot read memory-optimized tables: exclude it in etl.toml"
         return SourceError(f"table {table.target}: {message}", remedy)
@@ -171,6 +168,9 @@ class MssqlSnapshot(Snapshot):
     def run(self, sql: str) -> None:
         with self._statement():
             self._session.run(sql)
+
+    def relation(self, table: Table) -> str:
+        return sql.relation(table)
 
     def tables(self) -> tuple[Table, ...]:
         return self._catalog.tables
@@ -274,8 +274,8 @@ class MssqlSnapshot(Snapshot):
     def _warn_moving(self) -> None:
         if not self.consistent:
             self._say(
-                f"{self.server.database} allows no SNAPSHOT isolation, so the source moves while it is compared and the "
-                f"gate stays shut; allow it: ALTER DATABASE {_D.quote(self.server.database)} "
+                f"{self.server.database} allows no SNAPSHOT isolation, so the source moves while it is compared and "
+                f"the gate stays shut; allow it: ALTER DATABASE {_D.quote(self.server.database)} "
                 "SET ALLOW_SNAPSHOT_ISOLATION ON"
             )
 

@@ -12,11 +12,13 @@ from typing import Any
 
 from etl.sources.conventions import best_key, updated_at
 from etl.sources.mssql_types import Physical
-from schemas.table import FULL, Column, Cursor, CursorKind, Table
+from schemas.table import FULL, Column, Cursor, CursorKind, ForeignKey, Table
 from schemas.types import Kind, LogicalType
 
 Rows = list[dict[str, Any]]
 Query = Callable[[str], Rows]
+Index = tuple[bool, tuple[str, ...]]
+"""Whether it is the primary key, and its columns."""
 
 DEFAULT_SCHEMA = "dbo"
 _MICROSECONDS = 6
@@ -46,8 +48,12 @@ WHERE o.type = 'U' AND o.is_ms_shipped = 0 AND i.is_unique = 1 AND i.has_filter 
   AND i.is_hypothetical = 0 AND k.key_ordinal > 0
 ORDER BY i.object_id, i.index_id, k.key_ordinal"""
 REFERENCES = """
-SELECT f.parent_object_id AS object_id, f.referenced_object_id AS target
-FROM sys.foreign_keys AS f ORDER BY f.parent_object_id, f.referenced_object_id"""
+SELECT k.parent_object_id AS object_id, k.constraint_object_id AS id, k.referenced_object_id AS target,
+       c.name AS name, p.name AS other
+FROM sys.foreign_key_columns AS k
+JOIN sys.columns AS c ON c.object_id = k.parent_object_id AND c.column_id = k.parent_column_id
+JOIN sys.columns AS p ON p.object_id = k.referenced_object_id AND p.column_id = k.referenced_column_id
+ORDER BY k.parent_object_id, k.constraint_object_id, k.constraint_column_id"""
 TRACKED = "SELECT t.object_id AS object_id FROM sys.change_tracking_tables AS t"
 COMMENTS = """
 SELECT p.major_id AS object_id, c.name AS name, CAST(p.value AS nvarchar(4000)) AS text
@@ -63,41 +69,72 @@ class Catalog:
     physical: Mapping[str, Mapping[str, Physical]]
     """By a table's target name and a column's name."""
 
-    required: Mapping[str, frozenset[str]]
     primary: Mapping[str, tuple[str, ...]]
-
-    def cursors(self, table: Table) -> tuple[Cursor, ...]:
-        """Every way to find the table's changes, best first."""
-        known = next((known for known in self.tables if known.target == table.target), table)
-        return known.cursor, *known.cursors
 
 
 def catalog(query: Query) -> Catalog:
     """The catalog of the connected database; ``query`` gives the rows of a query."""
-    relations = {row["object_id"]: row for row in query(RELATIONS)}
+    relations = query(RELATIONS)
     columns, keys, references, comments = (_grouped(query(sql)) for sql in (COLUMNS, KEYS, REFERENCES, COMMENTS))
     tracked = {row["object_id"] for row in query(TRACKED)}
-    targets = {oid: Table(row["name"], (), schema=_schema(row)).target for oid, row in relations.items()}
-    physical: dict[str, dict[str, Physical]] = {}
-    required: dict[str, frozenset[str]] = {}
-    primary: dict[str, tuple[str, ...]] = {}
-    tables = []
-    for oid, row in relations.items():
-        if not columns[oid]:
-            continue
-        target = targets[oid]
-        indexes = _indexes(keys[oid])
-        physical[target] = {column["name"]: _physical(column) for column in columns[oid]}
-        required[target] = frozenset(column["name"] for column in columns[oid] if not column["is_nullable"])
-        primary[target] = next((names for is_primary, names in indexes if is_primary), ())
-        refs = dict.fromkeys(targets[other["target"]] for other in references[oid] if other["target"] in targets)
-        described = {comment["name"]: comment["text"] or "" for comment in comments[oid]}
-        typed = tuple(
-            _column(column, physical[target][column["name"]], described.get(column["name"], ""))
-            for column in columns[oid]
+    targets = {row["object_id"]: Table(row["name"], (), schema=_schema(row)).target for row in relations}
+    found = [
+        _Found(
+            row,
+            columns[oid],
+            {comment["name"]: comment["text"] or "" for comment in comments[oid]},
+            _indexes(keys[oid]),
+            _foreign_keys(references[oid], targets),
+            oid in tracked,
         )
-        tables.append(_table(row, typed, indexes, tuple(refs), physical[target], oid in tracked))
-    return Catalog(tuple(tables), physical, required, primary)
+        for row in relations
+        if columns[oid := row["object_id"]]
+    ]
+    return Catalog(
+        tuple(one.table() for one in found),
+        {targets[one.row["object_id"]]: one.physical for one in found},
+        {targets[one.row["object_id"]]: one.primary for one in found},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the catalog says of one table or view."""
+
+    row: Mapping[str, Any]
+    columns: Rows
+    comments: Mapping[str, str]
+    indexes: Sequence[Index]
+    foreign_keys: tuple[ForeignKey, ...]
+    tracked: bool
+
+    @property
+    def physical(self) -> dict[str, Physical]:
+        """The columns' own types."""
+        return {column["name"]: _physical(column) for column in self.columns}
+
+    @property
+    def primary(self) -> tuple[str, ...]:
+        """The primary key."""
+        return next((names for is_primary, names in self.indexes if is_primary), ())
+
+    def table(self) -> Table:
+        """The table with the best key and the best cursor."""
+        columns = tuple(_column(column, self.comments.get(column["name"], "")) for column in self.columns)
+        key = best_key(self.indexes, {column.name for column in columns if _names_a_row(column)})
+        is_view = self.row["kind"] == "V"
+        cursors = [] if is_view else list(_cursors(columns, self.physical, self.tracked and key == self.primary != ()))
+        default, *others = cursors or [FULL]
+        return Table(
+            self.row["name"],
+            columns,
+            key,
+            default,
+            _schema(self.row),
+            tuple(dict.fromkeys(one.parent for one in self.foreign_keys)),
+            tuple(others),
+            foreign_keys=self.foreign_keys,
+        )
 
 
 def _grouped(rows: Rows) -> dict[int, Rows]:
@@ -116,31 +153,28 @@ def _physical(row: Mapping[str, Any]) -> Physical:
     return Physical(row["type_name"], row["max_length"], row["digits"], row["scale"], encrypted)
 
 
-def _column(row: Mapping[str, Any], physical: Physical, comment: str) -> Column:
+def _column(row: Mapping[str, Any], comment: str) -> Column:
+    physical = _physical(row)
     type_ = physical.logical or LogicalType(Kind.STRING, large=True)
     return Column(row["name"], type_, bool(row["is_nullable"]), comment, physical.refused)
 
 
-def _indexes(rows: Rows) -> list[tuple[bool, tuple[str, ...]]]:
+def _indexes(rows: Rows) -> list[Index]:
     found: dict[tuple[int, bool], list[str]] = defaultdict(list)
     for row in rows:
         found[row["index_id"], bool(row["is_primary"])].append(row["name"])
     return [(is_primary, tuple(names)) for (_, is_primary), names in found.items()]
 
 
-def _table(
-    row: Mapping[str, Any],
-    columns: tuple[Column, ...],
-    indexes: Sequence[tuple[bool, tuple[str, ...]]],
-    references: tuple[str, ...],
-    physical: Mapping[str, Physical],
-    tracked: bool,
-) -> Table:
-    key = best_key(indexes, {column.name for column in columns if _names_a_row(column)})
-    tracked = tracked and (True, key) in indexes
-    cursors = [] if row["kind"] == "V" else list(_cursors(columns, physical, tracked))
-    default, *others = cursors or [FULL]
-    return Table(row["name"], columns, key, default, _schema(row), references, tuple(others))
+def _foreign_keys(rows: Rows, targets: Mapping[int, str]) -> tuple[ForeignKey, ...]:
+    found: dict[tuple[int, int], Rows] = defaultdict(list)
+    for row in rows:
+        found[row["target"], row["id"]].append(row)
+    return tuple(
+        ForeignKey(tuple(row["name"] for row in key), targets[target], tuple(row["other"] for row in key))
+        for (target, _), key in found.items()
+        if target in targets
+    )
 
 
 def _names_a_row(column: Column) -> bool:

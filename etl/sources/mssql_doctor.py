@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from etl.dialects.tsql import TsqlDialect
@@ -106,7 +107,7 @@ def _may(session: Session, tables: Sequence[Table], right: str) -> dict[str, boo
             f"HAS_PERMS_BY_NAME({_D.string(relation(table))}, 'OBJECT', '{right}') AS c{i}"
             for i, table in enumerate(some)
         )
-        row: dict[str, Any] = attempt(lambda asked=asked: session.rows(f"SELECT {asked}")[0]) or {}
+        row = (attempt(partial(session.rows, f"SELECT {asked}")) or [{}])[0]
         found |= {table.target: row.get(f"c{i}") != 0 for i, table in enumerate(some)}
     return found
 
@@ -146,5 +147,5 @@ def _clock(instant: datetime) -> Finding:
     if abs(seconds) <= _MOST_SECONDS:
         return Finding(True, "clock", text)
     return Finding(
-        True, "clock", text, "nothing depends on it, but logs will not match: check both machines' time service"
+        True, "clock", text, "nothing depends on it, but logs will not match: see both machines' time service"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -43,7 +43,7 @@ class Session:
         found: list[dict[str, Any]] = self.query(sql).to_pylist()
         return found
 
-    def batches(self, sql: str, widest: int) -> Iterator[pa.RecordBatch]:
+    def batches(self, sql: str, widest: int) -> Generator[pa.RecordBatch]:
         """The result of a large query, in batches bounded by their bytes; no row has more than ``widest``."""
         most = max(1, min(MOST_ROWS, HARD_BYTES // max(widest, 1)))
         with self._cursor(sql) as cursor:

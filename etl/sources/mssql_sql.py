@@ -103,9 +103,8 @@ def at_least(column: Column, low: str) -> str:
 def newest_version(table: Table) -> str:
     """The highest row version; no row for a table without one."""
     x = DIALECT.quote(table.cursor.column)
-    return (
-        f"SELECT TOP (1) CAST({x} AS binary(8)) AS seen FROM {relation(table)} WHERE {x} IS NOT NULL ORDER BY {x} DESC"
-    )
+    known = f"{relation(table)} WHERE {x} IS NOT NULL"
+    return f"SELECT TOP (1) CAST({x} AS binary(8)) AS seen FROM {known} ORDER BY {x} DESC"
 
 
 def version(text: str) -> str:
@@ -140,8 +139,7 @@ def _same(x: str, k: str, physical: Physical) -> str:
     if logical is None:
         return f"{x} = {k}"
     if logical.kind is Kind.STRING:
-        exact = " AND ".join([f"{_bytes(x, physical)} = {_bytes(k, physical)}"])
-        return f"{x} = {k} AND {exact}"
+        return f"{x} = {k} AND {_bytes(x, physical)} = {_bytes(k, physical)}"
     if logical.fraction > 6:
         # The value was floored to a microsecond, which has ten of these ticks.
         return f"{x} >= {k} AND {x} <= DATEADD(nanosecond, 900, {k})"
