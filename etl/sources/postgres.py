@@ -40,8 +40,18 @@ _FARTHEST_ZONE = "INTERVAL '14 hours'"
 _KEYS_AT_ONCE = 5_000
 LOCK_PATIENCE = "SET lock_timeout = '60s'"
 """A reader waits only for who has a table to himself (ALTER TABLE, TRUNCATE), and those behind it wait as long."""
-_IDENTITY = """
+# A cluster's number is drawn when it is made (https://www.postgresql.org/docs/current/functions-info.html);
+# a database has one within it. A service that hides the first is known by its address.
+_DATABASE = """
 SELECT datname::text AS name, oid::bigint AS oid FROM pg_catalog.pg_database WHERE datname = current_database()"""
+_CLUSTER = "SELECT system_identifier::text AS number FROM pg_catalog.pg_control_system()"
+# Whatever has no type of its own arrives as the server's text, which must not depend on who reads it.
+_OPENING = """
+SELECT clock_timestamp() AS instant,
+       pg_catalog.has_database_privilege(current_database(), 'TEMPORARY') AS may_sum,
+       set_config('DateStyle', 'ISO, YMD', true), set_config('TimeZone', 'UTC', true),
+       set_config('IntervalStyle', 'postgres', true), set_config('lc_monetary', 'C', true),
+       set_config('extra_float_digits', '1', true), set_config('bytea_output', 'hex', true)"""
 
 
 def connect(config: Config) -> PostgresSource:
@@ -60,13 +70,18 @@ class PostgresSource(Source):
 
     @property
     def identity(self) -> str:
-        """The server's address and the database, with the number it was created under: one made anew is another."""
+        """The cluster and the database, by the numbers they were created under: what was made anew is another."""
         if not self._identity:
             with self._connected() as connection:
-                row = _rows(connection, _IDENTITY)[0]
-            server = urlsplit(self._url).netloc.rpartition("@")[2]
-            self._identity = f"postgresql:{server}/{row['name']}#{row['oid']}"
+                row = _rows(connection, _DATABASE)[0]
+                self._identity = f"postgresql:{self._cluster(connection)}/{row['name']}#{row['oid']}"
         return self._identity
+
+    def _cluster(self, connection: dbapi.Connection) -> str:
+        try:
+            return str(_rows(connection, _CLUSTER)[0]["number"])
+        except adbc_driver_manager.ProgrammingError:
+            return urlsplit(self._url).netloc.rpartition("@")[2]
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -138,11 +153,8 @@ class PostgresSnapshot(Snapshot):
         # An error spoils a transaction up to its last savepoint, and the other tables are still to be read.
         _run(connection, SUM_IN_MEMORY)
         _run(connection, LOCK_PATIENCE)
+        row = _rows(connection, _OPENING)[0]
         _run(connection, "SAVEPOINT etl")
-        row = self._rows(
-            "SELECT clock_timestamp() AS instant, "
-            "pg_catalog.has_database_privilege(current_database(), 'TEMPORARY') AS may_sum"
-        )[0]
         self.instant: datetime = row["instant"].astimezone(UTC)
         if row["may_sum"]:
             self.pushdown = Pushdown(self, _D, _relation)

@@ -168,6 +168,31 @@ def test_a_view_of_the_systems_own_tables_is_no_rewritten_table(postgres: Postgr
         assert snapshot.count(snapshot.tables()[0]) == 1
 
 
+def test_the_servers_settings_change_no_text(postgres: PostgresEngine, tmp_path: Path) -> None:
+    """What has no type of its own is copied as the server's text, which styles and zones would change."""
+    database = urlsplit(postgres.url).path.removeprefix("/")
+    columns = {"at": "timestamptz", "span": "interval", "price": "money", "data": "bytea", "ratio": "float8"}
+    postgres.execute(
+        "CREATE TABLE t (id int PRIMARY KEY, at timestamptz, span interval, price money, data bytea, ratio float8)",
+        "INSERT INTO t VALUES (1, '2024-02-03 04:05:06+05:30', '1 mon 2 days 03:04:05', 1234.5, '\\x00ff', 0.1)",
+    )
+    project = Project(tmp_path, postgres, DuckDbEngine(tmp_path))
+    texts = {"t": {"columns": dict.fromkeys(columns, "string")}}
+    assert project.synced("t", tables=texts).check.equal
+    odd = {"DateStyle": "German", "TimeZone": "Asia/Kolkata", "IntervalStyle": "iso_8601", "bytea_output": "escape"}
+    for name, value in {**odd, "extra_float_digits": "-10"}.items():
+        postgres.execute(f"ALTER DATABASE \"{database}\" SET {name} = '{value}'")
+    result = project.synced("t", tables=texts)
+    assert (result.check.found, result.extracted) == (0, 0)
+    assert project.warehouse.rows("t")[0][1:] == (
+        "2024-02-02 22:35:06+00",
+        "1 mon 2 days 03:04:05",
+        "$1,234.50",
+        "\\x00ff",
+        "0.1",
+    )
+
+
 def test_other_schemas_have_their_name_in_the_target(postgres: PostgresEngine, tmp_path: Path) -> None:
     postgres.execute(
         "CREATE SCHEMA sales",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,7 +88,7 @@ class Told:
     gate: str
 
 
-@pytest.fixture(scope="module", params=sorted(SOURCES))
+@pytest.fixture(scope="module", params=["postgresql", "sqlite"])
 def course(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Told]:
     """All of the changes made, each to its own table."""
     directory = tmp_path_factory.mktemp("course")
@@ -158,9 +159,10 @@ def test_what_commits_late_is_brought_by_the_next_sync_and_told(course: dict[str
     assert told.gate == ""
 
 
-@pytest.fixture
-def shop(project: Project) -> Project:
+@pytest.fixture(params=["postgresql", "sqlite"])
+def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Project:
     """A project whose hundred items have been synced once."""
+    project = Project(tmp_path, SOURCES[request.param](tmp_path), DuckDbEngine(tmp_path))
     project.source.create(ITEMS)
     project.source.insert(ITEMS, items(range(ROWS)))
     project.synced()
