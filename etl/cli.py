@@ -302,6 +302,7 @@ def marts(
         list[str] | None, typer.Argument(help="Marts; all of them if none is named.", metavar="[NAME]…")
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Build also what would be the same again.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Build also what would be the same again.")] = False,
     export: Annotated[Path | None, typer.Option(help="Also write each as Parquet into this directory.")] = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the SQL instead of running it.")] = False,
     config_file: ConfigOption = None,
@@ -315,8 +316,10 @@ def marts(
         if sql:
             print(adhoc.marts_sql(session.warehouse, session.config.publish.world, names or ()))
             return
-        results = session.build_marts(names or ())
-        rows = [(r.name, f"{r.rows:,}", str(r.tests), f"{r.seconds:.2f}") for r in results]
+        results = session.build_marts(names or (), full=full)
+        rows = [
+            (r.name, f"{r.rows:,}", str(r.tests), f"{r.seconds:.2f}" if r.is_built else "unchanged") for r in results
+        ]
         out.print(grid("", ("mart", "rows", "tests passed", "s"), rows, ("rows", "tests passed", "s")))
         if export:
             adhoc.export(session.warehouse, [r.name for r in results], export)

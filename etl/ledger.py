@@ -174,8 +174,21 @@ class Slice:
     at: datetime = field(default_factory=_now)
 
 
-Record = Run | Load | Check | DifferenceRow | PartitionCheck | Presence | Slice
-R = TypeVar("R", Run, Load, Check, Presence, Slice)
+@dataclass(frozen=True, slots=True)
+class MartBuild:
+    """A published mart, here named ``table_name``; ``inputs`` is the hash of what it was made of."""
+
+    table_name: str
+    build_id: str
+    run_id: str
+    inputs: str
+    rows: int
+    tests: int
+    at: datetime = field(default_factory=_now)
+
+
+Record = Run | Load | Check | DifferenceRow | PartitionCheck | Presence | Slice | MartBuild
+R = TypeVar("R", Run, Load, Check, Presence, Slice, MartBuild)
 
 _TABLES: dict[type[Record], str] = {
     Run: "runs",
@@ -185,6 +198,7 @@ _TABLES: dict[type[Record], str] = {
     PartitionCheck: "partitions",
     Presence: "presences",
     Slice: "slices",
+    MartBuild: "marts",
 }
 _TYPES: dict[str, LogicalType] = {
     "str": types.STRING,
@@ -234,6 +248,10 @@ class Ledger:
     def newest_checks(self) -> dict[str, Check]:
         """The newest check of each table."""
         return {check.table_name: check for check in self._newest(Check, "check_id")}
+
+    def newest_builds(self) -> dict[str, MartBuild]:
+        """The newest build of each mart."""
+        return {build.table_name: build for build in self._newest(MartBuild, "build_id")}
 
     def newest_load(self, table: str) -> Load | None:
         """The table's newest load, if it has one."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from etl.config import Config
 from etl.engines import open_source, open_warehouse
 from etl.errors import ExitCode, RunError
-from etl.ledger import Ledger, Run, new_id
+from etl.ledger import Ledger, MartBuild, Run, new_id
+from etl.publish.freshness import inputs, unchanged
 from etl.publish.gate import Gate
 from etl.publish.marts import MartResult, build
 from etl.publish.queries import Query, chosen, load
@@ -101,18 +102,29 @@ class Session:
         with self.warehouse.lease(table.target):
             return verifier.repair(table, self.config.sync.max_delete_share)[1]
 
-    def build_marts(self, names: Sequence[str] = ()) -> list[MartResult]:
-        """Build the named marts of the configured world with what they need, or all; raises ``GateShutError``."""
+    def build_marts(self, names: Sequence[str] = (), *, full: bool = False) -> list[MartResult]:
+        """Build the named marts of the configured world with what they need, or all; raises ``GateShutError``.
+
+        Marts that would be the same again are left as they are, unless ``full``.
+        """
         queries = chosen(load(self.config.publish.world), names)
         wishes = self.config.sync
         tables = raw_tables(queries.values())
         gate = Gate(self.ledger, tables, wishes.max_unchecked_days, accept_moving=wishes.accept_moving)
         gate()
+        made_of = inputs(queries, gate.passed)
+        builds = {} if full else self.ledger.newest_builds()
+        fresh = unchanged(made_of, builds, frozenset(self.warehouse.tables("marts")))
         run_id = new_id()
         self.ledger.write(Run(run_id, "marts"))
-        results = build(self.warehouse, queries, gate)
-        self.ledger.write(Run(run_id, "marts", exit_code=ExitCode.EQUAL))
-        return results
+        stale = {name: query for name, query in queries.items() if name not in fresh}
+        built = {result.name: result for result in build(self.warehouse, stale, gate)}
+        self.ledger.write(
+            *(MartBuild(r.name, new_id(), run_id, made_of[r.name], r.rows, r.tests) for r in built.values()),
+            Run(run_id, "marts", exit_code=ExitCode.EQUAL),
+        )
+        kept = {name: MartResult(name, b.rows, b.tests, 0.0, is_built=False) for name, b in fresh.items()}
+        return [(kept | built)[name] for name in queries]
 
     def dashboard(self, path: Path) -> Path:
         """Write the dashboard over the published marts."""
@@ -136,7 +148,7 @@ class Session:
 
 def raw_tables(queries: Iterable[Query]) -> set[str]:
     """The tables in raw that queries read."""
-    return {name for query in queries for room, name in query.reads if room == "raw"}
+    return {name for query in queries for name in query.tables}
 
 
 @contextmanager

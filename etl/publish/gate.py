@@ -78,6 +78,11 @@ class Gate:
         self._accept_moving = accept_moving
         self._passed: dict[str, str] | None = None
 
+    @property
+    def passed(self) -> dict[str, str]:
+        """The id of each table's load that passed; empty before the first call."""
+        return dict(self._passed or {})
+
     def __call__(self) -> None:
         """Raise ``GateShutError`` naming the tables that do not pass, or were loaded since the first call."""
         reasons = shut(self._ledger, self._tables, self._max_days, accept_moving=self._accept_moving)

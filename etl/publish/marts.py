@@ -25,23 +25,27 @@ _SHOWN_ROWS = 5
 
 @dataclass(frozen=True, slots=True)
 class MartResult:
-    """A published mart: its rows, the tests it passed, and the seconds building and testing took."""
+    """A published mart: its rows, the tests it passed, and the seconds building and testing took.
+
+    One that is not ``is_built`` was left as it is, because it would be the same again.
+    """
 
     name: str
     rows: int
     tests: int
     seconds: float
+    is_built: bool = True
 
 
 def build(warehouse: Warehouse, queries: Mapping[str, Query], gate: Callable[[], None]) -> list[MartResult]:
     """Build, test and publish the marts of ``queries``, each after those it reads.
 
-    ``gate`` is called right before publishing and raises if what the marts were built from is no
-    longer proven. Raises whatever it raises, :class:`QueryError` for a query that cannot be
-    translated, and :class:`MartError` for one that fails or whose test returns rows; nothing is
-    published then, and nothing is left behind.
+    Marts they read that are not among them are read as published. ``gate`` is called right before
+    publishing and raises if what the marts were built from is no longer proven. Raises whatever it
+    raises, :class:`QueryError` for a query that cannot be translated, and :class:`MartError` for one
+    that fails or whose test returns rows; nothing is published then, and nothing is left behind.
     """
-    in_order = ordered(queries.values())
+    in_order = ordered(queries.values(), published=warehouse.tables("marts"))
     remove_unfinished(warehouse)
     try:
         results = [_built(warehouse, query, frozenset(in_order)) for query in in_order.values()]

@@ -40,14 +40,22 @@ class Query:
     @property
     def needs(self) -> frozenset[str]:
         """The marts this query and its tests read; raises :class:`QueryError` if one cannot be parsed."""
-        tested = (translate.references(sql, f"test {name} of {self.where}") for name, sql in self.tests.items())
-        read_by_tests = frozenset().union(*tested) - {("marts", self.name)}
-        return frozenset(name for room, name in self.reads | read_by_tests if room == "marts")
+        return frozenset(name for room, name in self.reads if room == "marts")
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """The copied tables this query and its tests read; raises :class:`QueryError` if one cannot be parsed."""
+        return frozenset(name for room, name in self.reads if room != "marts")
 
     @property
     def reads(self) -> frozenset[tuple[str, str]]:
-        """Every ``(room, table)`` this query reads; raises :class:`QueryError` if it cannot be parsed."""
-        return translate.references(self.text, self.where)
+        """Every ``(room, table)`` this query and its tests read; raises :class:`QueryError` if one cannot be parsed.
+
+        That a test reads the mart it tests does not count.
+        """
+        tested = (translate.references(sql, f"test {name} of {self.where}") for name, sql in self.tests.items())
+        read_by_tests = frozenset().union(*tested) - {("marts", self.name)}
+        return translate.references(self.text, self.where) | read_by_tests
 
     @property
     def where(self) -> str:
@@ -76,17 +84,19 @@ def read(world: str, name: str, source: Traversable) -> Query:
     return Query(name, world, text, parse(text, f"queries/{world}/{name}.sql"))
 
 
-def ordered(queries: Iterable[Query]) -> dict[str, Query]:
+def ordered(queries: Iterable[Query], published: Iterable[str] = ()) -> dict[str, Query]:
     """The queries, each after those it reads and otherwise by name.
 
-    Raises :class:`QueryError` for a cycle or for a mart that no query builds.
+    Marts that are ``published`` may be read without being among them. Raises :class:`QueryError`
+    for a cycle or for a mart that no query builds.
     """
     by_name = {query.name: query for query in sorted(queries, key=lambda query: query.name)}
     for query in by_name.values():
-        for missing in sorted(query.needs - by_name.keys()):
+        for missing in sorted(query.needs - by_name.keys() - set(published)):
             raise QueryError(f"{query.where} reads marts.{missing}, which no query builds", "correct the name")
     try:
-        order = list(TopologicalSorter({name: sorted(query.needs) for name, query in by_name.items()}).static_order())
+        graph = {name: sorted(query.needs & by_name.keys()) for name, query in by_name.items()}
+        order = list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         path = " → ".join(reversed(error.args[1]))
         raise QueryError(f"the marts need each other in a circle: {path}", "break the circle") from error
