@@ -91,6 +91,8 @@ class TableConfig(_Section):
     ``rotate``-th of the rest in turn. ``partition`` divides the table, by months if it is a date, by
     runs of ``partition_size`` if it is an integer. On BigQuery the table is stored so too, clustered by
     ``cluster`` or else by its key, and ``require_partition_filter`` refuses queries that name no partition.
+    ``deletes`` says whether rows that are gone from the source go from the copy too, or stay in it with a
+    ``_deleted_at``; with ``history`` every version of a row is kept in ``raw_history``.
     """
 
     exclude: bool = False
@@ -101,6 +103,8 @@ class TableConfig(_Section):
     partition: str | None = None
     partition_size: Annotated[int, Field(ge=1)] = 1_000_000
     rotate: Annotated[int, Field(ge=1)] = 10
+    deletes: Literal["hard", "soft"] = "hard"
+    history: bool = False
     cluster: Annotated[tuple[str, ...], Field(max_length=4)] | None = None
     require_partition_filter: bool = False
 

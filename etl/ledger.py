@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -18,7 +17,7 @@ from typing import Any, TypeVar
 from etl.dialects.base import Statement
 from etl.warehouses.base import LOST_RACE, Warehouse
 from schemas import types
-from schemas.table import Column, Table
+from schemas.table import DELETED_AT, Table
 from schemas.types import LogicalType
 
 FULL_SCOPE = "full"
@@ -37,6 +36,7 @@ class LoadKind(StrEnum):
     RELOAD = "reload"
     DRIFT = "drift"
     BACKFILL = "backfill"
+    HISTORY = "history"
 
 
 def _now() -> datetime:
@@ -93,6 +93,7 @@ class Check:
     ``scope`` is ``full`` or the part compared, to which the rows and hashes then belong; ``oldest_at``
     is when the partition that has waited longest was proven, None if one never was or there are none.
     ``losses`` lists the declared losses as JSON: column, what was let go by rule, in how many rows.
+    ``versions`` is how many there are in the table's history, which was proven too; None if it has none.
     """
 
     table_name: str
@@ -119,6 +120,7 @@ class Check:
     losses: str
     snapshot_at: datetime
     at: datetime = field(default_factory=_now)
+    versions: int | None = None
 
     @property
     def differences(self) -> int:
@@ -217,6 +219,7 @@ class Ledger:
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
+        self._soft: frozenset[str] | None = None
         changes = [change for record in _TABLES for change in self._changes(record)]
         if changes:
             warehouse.alter(changes)
@@ -227,6 +230,7 @@ class Ledger:
 
     def statement(self, record: Record) -> Statement:
         """The insertion of a record, to be made part of a larger transaction."""
+        self._soft = None if isinstance(record, Load) else self._soft
         names = self._warehouse.dialect.columns([f.name for f in fields(record)])
         values = astuple(record)
         # A bound NULL has no type from which an engine could tell that it fits the column.
@@ -260,6 +264,19 @@ class Ledger:
     def last_equal_check(self, table: str) -> Check | None:
         """The newest check at which the table was equal, if there is one."""
         return next(iter(self._newest(Check, "check_id", table, equal_only=True)), None)
+
+    def soft_tables(self) -> frozenset[str]:
+        """The raw tables that hold rows which are marked as deleted."""
+        if self._soft is None:
+            self._soft = frozenset(name for name, load in self.newest_loads().items() if keeps_deleted(load))
+        return self._soft
+
+    def latest_instant(self, table: str) -> datetime:
+        """The latest instant of a snapshot that the table was loaded from; the beginning of time if there is none."""
+        string, relation = self._warehouse.dialect.string, self._warehouse.relation("etl", "loads")
+        query = f"SELECT MAX(snapshot_at) AS latest FROM {relation} WHERE table_name = {string(table)}"
+        latest: datetime | None = self._warehouse.query(query)["latest"][0].as_py()
+        return latest or datetime.min.replace(tzinfo=UTC)
 
     def partition_checks(self, table: str) -> dict[str, datetime]:
         """When each partition of a table was last proven."""
@@ -324,9 +341,18 @@ class Ledger:
         return f"CREATE TABLE IF NOT EXISTS {self._warehouse.relation('etl', _TABLES[record])} ({columns})"
 
 
-def columns_json(columns: Sequence[Column]) -> str:
-    """Columns with their types, as a load remembers them."""
-    return json.dumps({column.name: str(column.type) for column in columns}, ensure_ascii=False)
+_MARK = "when it was deleted"
+
+
+def columns_json(table: Table) -> str:
+    """A table's columns with their types, as a load remembers them, and whether deleted rows are kept."""
+    columns = {column.name: str(column.type) for column in table.columns}
+    return json.dumps(columns | ({DELETED_AT.name: _MARK} if table.soft else {}), ensure_ascii=False)
+
+
+def keeps_deleted(load: Load) -> bool:
+    """Whether the copy holds rows that are marked as deleted."""
+    return bool(json.loads(load.columns).get(DELETED_AT.name) == _MARK)
 
 
 def next_load(table: Table, newest: Load | None, **values: Any) -> Load:

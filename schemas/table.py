@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from schemas.types import LogicalType
+from schemas.types import TIMESTAMP, LogicalType
 
 
 class CursorKind(StrEnum):
@@ -59,6 +59,13 @@ class ForeignKey:
     parent_columns: tuple[str, ...]
 
 
+DELETED_AT = Column("_deleted_at", TIMESTAMP)
+"""When a row was seen to be gone from the source, in copies that keep such rows."""
+
+VALID_FROM, VALID_TO = Column("valid_from", TIMESTAMP), Column("valid_to", TIMESTAMP)
+"""From when on a version was the row's, and before when; the current one has no end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A source table: columns in the source's order, the key that names a row, and its cursor.
@@ -67,6 +74,8 @@ class Table:
     primary or unique key over non-null columns; such a table is loaded in full and compared as a
     multiset. ``references`` holds the names of the tables its foreign keys point at, ``cursors`` the
     other ways to find its changes, best first, ``foreign_keys`` the keys with their columns where known.
+    ``soft`` and ``history`` are the user's wishes: whether the copy keeps rows that are gone from the
+    source, and whether every version of a row is kept.
     """
 
     name: str
@@ -77,6 +86,8 @@ class Table:
     references: tuple[str, ...] = ()
     cursors: tuple[Cursor, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
+    soft: bool = False
+    history: bool = False
 
     @property
     def target(self) -> str:

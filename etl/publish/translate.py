@@ -24,6 +24,7 @@ from sqlglot.errors import SqlglotError
 
 from etl.publish.errors import QueryError
 from etl.warehouses.base import ROOMS, Room
+from schemas.table import DELETED_AT
 
 BUILDING = "__building"
 _DATE_RESULTS = (exp.DateTrunc, exp.DateAdd, exp.DateSub)
@@ -43,6 +44,8 @@ class Target(Protocol):
     def dialect(self) -> TargetDialect: ...
 
     def namespace(self, room: Room) -> str: ...
+
+    def soft_tables(self) -> frozenset[str]: ...
 
 
 def translate(
@@ -101,7 +104,7 @@ def _room(table: exp.Table, where: str) -> Room:
     raise QueryError(f"{where} reads {written!r}", "write raw.<table> or marts.<mart>")
 
 
-def _located(table: exp.Table, target: Target, building: frozenset[str], where: str) -> exp.Table:
+def _located(table: exp.Table, target: Target, building: frozenset[str], where: str) -> exp.Table | exp.Subquery:
     room, name = _room(table, where), table.name
     stored = name + BUILDING if room == "marts" and name in building else name
     located = exp.to_table(target.namespace(room), dialect=target.dialect.sqlglot)
@@ -110,9 +113,19 @@ def _located(table: exp.Table, target: Target, building: frozenset[str], where: 
     copy.set("this", exp.to_identifier(stored, quoted=True))
     copy.set("db", namespace[-1])
     copy.set("catalog", namespace[-2] if len(namespace) > 1 else None)
+    if room == "raw" and name in target.soft_tables():
+        return _live(copy, table.alias or name)
     if not copy.alias:
         copy.set("alias", exp.TableAlias(this=exp.to_identifier(name)))
     return copy
+
+
+def _live(table: exp.Table, alias: str) -> exp.Subquery:
+    """The rows that are not marked as deleted, and the columns that the source has."""
+    marked = exp.column(DELETED_AT.name, quoted=True)
+    table.set("alias", None)
+    rows = exp.select(exp.Star(**{"except_": [marked.this]})).from_(table).where(marked.is_(exp.null()))
+    return rows.subquery(exp.to_identifier(alias))
 
 
 def _mend_for_duckdb(tree: exp.Expr) -> None:

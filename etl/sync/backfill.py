@@ -313,7 +313,7 @@ class _Backfill:
         refuse_mass_deletion(self._table, deletes, self._count(), self._config.sync.max_delete_share)
 
     def _count(self, where: str = "") -> int:
-        target = self._warehouse.relation("raw", self._table.target)
+        target = self._warehouse.live(self._table)
         return int(self._warehouse.query(f"SELECT COUNT(*) AS n FROM {target} AS etl_t{where}")["n"][0].as_py())
 
     def _newest(self) -> Load:

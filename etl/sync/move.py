@@ -17,10 +17,11 @@ from etl.sources.base import Reach, Snapshot, Window
 from etl.sync.scope import Scoper
 from etl.verify.comparison import Comparer
 from etl.verify.drift import Drift
+from etl.verify.keeping import Keeper
 from etl.verify.repair import Repair, apply_repair, refuse_mass_deletion
 from etl.verify.rowsum import StreamSide, chunks
 from etl.warehouses.base import Warehouse, staging_name
-from schemas.table import CursorKind, Table
+from schemas.table import DELETED_AT, CursorKind, Table
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Mover:
         self._warehouse, self._ledger = context.warehouse, context.ledger
         self._target = context.warehouse.relation("raw", table.target)
         self._staging = staging_name(table.target)
+        self._keeper = Keeper(context.warehouse, context.ledger, table)
         self.extracted = self.repaired = 0
         self.kind: LoadKind | None = None
 
@@ -69,7 +71,10 @@ class Mover:
         self._warehouse.flush(self._staging)
         self.step("merge")
         load = self._next(newest, kind, self.extracted - before)
-        self._warehouse.replace(self._staging, self._table.target, self._recording(load))
+        staged = self._warehouse.relation("raw", self._staging)
+        kept = self._keeper.versions(load, current=staged)
+        self._warehouse.commit(self._keeper.carry(staged, load))
+        self._warehouse.replace(self._staging, self._table.target, self._recording(load, *kept))
         return source
 
     def merge_window(self, newest: Load) -> set[str]:
@@ -93,7 +98,9 @@ class Mover:
             load = self._next(newest, LoadKind.INCREMENTAL, self.extracted)
             if gone:
                 load = replace(load, changed=load.changed + gone.num_rows)
-            self._warehouse.commit(self._recording(load, *(self._deletion(gone) if gone else ()), merge))
+            deleted = self._deletion(gone, load) if gone else []
+            kept = self._keeper.versions(load, self._warehouse.relation("raw", self._staging))
+            self._warehouse.commit(self._recording(load, *deleted, merge, *kept))
         self._warehouse.drop(self._staging)
         self._warehouse.drop(f"{self._staging}__gone")
         return touched
@@ -114,6 +121,12 @@ class Mover:
         load = replace(self._next(newest, LoadKind.DRIFT, 0), watermark=newest.watermark, seen=newest.seen)
         self._warehouse.alter(drift.statements(self._warehouse.dialect, self._target), self._recording(load))
         return load
+
+    def keep(self, newest: Load) -> None:
+        """Bring the history to what the copy holds, in a load of its own."""
+        self.step("history")
+        load = replace(self._next(newest, LoadKind.HISTORY, 0), watermark=newest.watermark, seen=newest.seen)
+        self._warehouse.commit(self._recording(load, *self._keeper.versions(load)))
 
     def repair(self, newest: Load, repair: Repair) -> None:
         """Delete and insert exactly the located rows."""
@@ -142,26 +155,29 @@ class Mover:
         dialect = self._warehouse.dialect
         columns = {column.name: dialect.ddl(column.type) for column in self._table.columns}
         held = self._warehouse.columns("raw", self._table.target)
-        columns |= {name: type_ for name, type_ in held.items() if name not in columns}
+        columns |= {name: type_ for name, type_ in held.items() if name not in columns and name != DELETED_AT.name}
+        if self._table.soft:
+            columns[DELETED_AT.name] = dialect.ddl(DELETED_AT.type)
         self._warehouse.create(self._staging, columns, self._table)
 
     def _refuse_refill(self) -> None:
         """Stop before a merge that would add so many new keys that as many old ones have to be gone."""
-        target, staged = (self._warehouse.relation("raw", name) for name in (self._table.target, self._staging))
+        target, staged = self._warehouse.live(self._table), self._warehouse.relation("raw", self._staging)
         matched = " AND ".join(f"etl_t.{q} = etl_s.{q}" for q in map(self._warehouse.dialect.quote, self._table.key))
         row = self._warehouse.query(
-            f"SELECT (SELECT COUNT(*) FROM {target}) AS held, (SELECT COUNT(*) FROM {staged} AS etl_s "
+            f"SELECT (SELECT COUNT(*) FROM {target} AS etl_t) AS held, (SELECT COUNT(*) FROM {staged} AS etl_s "
             f"WHERE NOT EXISTS (SELECT 1 FROM {target} AS etl_t WHERE {matched})) AS added"
         ).to_pylist()[0]
         gone = row["held"] + row["added"] - self._context.snapshot.count(self._table)
         refuse_mass_deletion(self._table, gone, row["held"], self._context.config.max_delete_share)
 
-    def _deletion(self, keys: pa.Table) -> tuple[str]:
+    def _deletion(self, keys: pa.Table, load: Load) -> list[str]:
         """The deletion of the rows with these keys, which are put beside the staged rows."""
         table = Table(f"{self._staging}__gone", self._table.key_columns)
         self._warehouse.stage(table.name, table.columns, keys)
         relation = self._warehouse.relation("raw", table.name)
-        return (self._warehouse.dialect.delete_matching(self._target, relation, self._table.key),)
+        deleted = self._keeper.delete(relation, load)
+        return [*deleted, *self._keeper.versions(load, relation)]
 
     def _stage(self, chunk: pa.Table) -> None:
         rows = self._warehouse.append(self._staging, self._table, chunk.to_batches())
@@ -174,7 +190,7 @@ class Mover:
         return [newest, *changes, self._ledger.statement(load)]
 
     def _next(self, newest: Load | None, kind: LoadKind, rows: int) -> Load:
-        self.kind = self.kind or (kind if kind is not LoadKind.DRIFT else None)
+        self.kind = self.kind or (kind if kind not in (LoadKind.DRIFT, LoadKind.HISTORY) else None)
         return next_load(
             self._table,
             newest,
@@ -183,7 +199,7 @@ class Mover:
             extracted=rows,
             changed=rows,
             source=self._context.identity,
-            columns=columns_json(self._table.columns),
+            columns=columns_json(self._table),
             cursor=str(self._table.cursor),
             watermark=self._reach.fence,
             seen=self._reach.seen,

@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from etl.config import TableConfig
 from etl.errors import ConfigError
 from etl.warehouses.base import STAGING
-from schemas.table import FULL, Column, Cursor, CursorKind, Table
+from schemas.table import DELETED_AT, FULL, VALID_FROM, VALID_TO, Column, Cursor, CursorKind, Table
 from schemas.types import Kind, parse
 
 
@@ -71,9 +71,25 @@ def _with_wishes(table: Table, wish: TableConfig) -> Table:
         for column in table.columns
     )
     table = replace(table, columns=columns, key=table.key if wish.key is None else wish.key)
+    table = _keeping(table, wish)
     if wish.cursor is None:
         return table
     return replace(table, cursor=FULL if wish.cursor == "full" else _cursor(table, wish.cursor))
+
+
+def _keeping(table: Table, wish: TableConfig) -> Table:
+    """The table with what is to be kept of it; raises ``ConfigError`` where that cannot be."""
+    soft, place = wish.deletes == "soft", f"[tables.{table.target}]"
+    for wanted, text, columns in (
+        (soft, 'deletes = "soft"', (DELETED_AT,)),
+        (wish.history, "history = true", (VALID_FROM, VALID_TO)),
+    ):
+        if wanted and not table.key:
+            raise ConfigError(f"{place} {text}: the table has no key by which a row is known again", "name one: key")
+        taken = {column.name for column in columns} & {column.name.lower() for column in table.columns}
+        if wanted and taken:
+            raise ConfigError(f"{place} {text}: the source has a column {min(taken)} of its own", "leave it out")
+    return replace(table, soft=soft, history=wish.history)
 
 
 def _cursor(table: Table, name: str) -> Cursor:

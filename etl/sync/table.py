@@ -7,13 +7,14 @@ import logging
 import time
 from dataclasses import dataclass, replace
 
-from etl.errors import StoppedTableError
-from etl.ledger import FULL_SCOPE, Check, Load, LoadKind
+from etl.errors import RunError, StoppedTableError
+from etl.ledger import FULL_SCOPE, Check, Load, LoadKind, keeps_deleted
 from etl.ranges import Ranges
 from etl.sync.move import Context, Mover
 from etl.verify.comparison import Comparison
 from etl.verify.differences import Difference
 from etl.verify.drift import drift_of
+from etl.verify.keeping import Keeper
 from etl.verify.partitions import Scope
 from etl.verify.repair import refuse_mass_deletion, vanished
 from etl.verify.rowsum import Side
@@ -65,6 +66,7 @@ class _TableSync:
     def __init__(self, context: Context, table: Table) -> None:
         self._context, self._table = context, table
         self._warehouse, self._ledger = context.warehouse, context.ledger
+        self._keeper = Keeper(context.warehouse, context.ledger, table)
         self._mover = Mover(context, table, context.snapshot.reach(table))
         self._started = time.monotonic()
         self._drift = ""
@@ -73,15 +75,17 @@ class _TableSync:
     def run(self, *, full: bool) -> Synced:
         newest = self._ledger.newest_load(self._table.target)
         held = self._warehouse.columns("raw", self._table.target)
+        self._keeper.prepare()
         if newest is None or not held or full:
             return self._prove(self._mover.load_all(newest, LoadKind.FULL))
         return self._prove(self._load_changes(newest, held))
 
     def _load_changes(self, newest: Load, held: dict[str, str]) -> Side:
         self._refuse_other_source(newest)
+        self._refuse_hardening(newest)
         drift = drift_of(self._warehouse.dialect, self._table, held).since(json.loads(newest.columns))
         self._drift = drift.describe()
-        self._refuse_shrinkage()
+        self._refuse_shrinkage(newest)
         if expired := self._mover.expired(newest):
             log.warning("%s: %s; loading it anew", self._table.target, expired)
             return self._mover.load_all(newest, LoadKind.RELOAD)
@@ -138,6 +142,7 @@ class _TableSync:
         return source
 
     def _conclude(self, comparison: Comparison, source: Side, warehouse: Side, found: int) -> Synced:
+        versions = self._keep_history() if comparison.equal else None
         self._mover.step("check")
         differences = self._context.comparer.describe(self._table, comparison, source, warehouse)
         newest = self._ledger.newest_load(self._table.target)
@@ -155,6 +160,7 @@ class _TableSync:
             moving=not self._context.snapshot.consistent,
             scope=str(self._scope) if self._scope else FULL_SCOPE,
         )
+        check = replace(check, versions=versions)
         proven = self._context.scoper.proven(self._table, self._scope, check)
         check = replace(check, oldest_at=self._context.scoper.oldest(self._table, proven))
         self._ledger.write(check, *proven, *difference_rows(check.check_id, differences))
@@ -170,6 +176,25 @@ class _TableSync:
             seconds,
         )
 
+    def _keep_history(self) -> int | None:
+        """Prove the history against the copy that was just proven, and bring it there if it is not; its versions.
+
+        Raises ``RunError`` where that does not mend it.
+        """
+        if not self._table.history:
+            return None
+        if flaw := self._keeper.flaw(self._part):
+            newest = self._ledger.newest_load(self._table.target)
+            assert newest is not None
+            log.info("%s: history: %s; bringing it to the copy", self._table.target, flaw)
+            self._mover.keep(newest)
+            if flaw := self._keeper.flaw():
+                raise RunError(
+                    f"the history of {self._table.target} is wrong: {flaw}",
+                    "mend it in raw_history, or give it another name, and a new one begins with the next sync",
+                )
+        return self._keeper.count()
+
     @property
     def _part(self) -> Ranges | None:
         return self._scope.partitions if self._scope else None
@@ -181,14 +206,21 @@ class _TableSync:
                 f"if that is right, load it anew: etl sync {self._table.target} --full",
             )
 
+    def _refuse_hardening(self, newest: Load) -> None:
+        if keeps_deleted(newest) and not self._table.soft:
+            raise StoppedTableError(
+                f"table {self._table.name} holds rows that are marked as deleted, but is to hold none from now on",
+                f'drop them with: etl sync {self._table.target} --full, or keep them with deletes = "soft"',
+            )
+
     def _refuse_mass_deletion(self, deletes: int, rows: int) -> None:
         refuse_mass_deletion(self._table, deletes, rows, self._context.config.max_delete_share)
 
-    def _refuse_shrinkage(self) -> None:
+    def _refuse_shrinkage(self, newest: Load) -> None:
         """Stop where the source is smaller than the warehouse by more than may be deleted."""
-        held = self._held_rows()
+        held = self._held_rows(replace(self._table, soft=keeps_deleted(newest)))
         self._refuse_mass_deletion(held - self._context.snapshot.count(self._table), held)
 
-    def _held_rows(self) -> int:
-        target = self._warehouse.relation("raw", self._table.target)
-        return int(self._warehouse.query(f"SELECT COUNT(*) AS n FROM {target}")["n"][0].as_py())
+    def _held_rows(self, table: Table | None = None) -> int:
+        target = self._warehouse.live(table or self._table)
+        return int(self._warehouse.query(f"SELECT COUNT(*) AS n FROM {target} AS etl_t")["n"][0].as_py())

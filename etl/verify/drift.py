@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from etl.dialects.base import WarehouseDialect
 from etl.errors import StoppedTableError
-from schemas.table import Table
+from schemas.table import DELETED_AT, Table
 from schemas.types import Kind, LogicalType
 
 _DECIMAL = re.compile(r"\w*(?:DECIMAL|NUMERIC)\((\d+), ?(\d+)\)")
@@ -54,10 +54,11 @@ def drift_of(dialect: WarehouseDialect, table: Table, target: Mapping[str, str])
 
     Raises ``StoppedTableError`` for a type that the target cannot be widened to without losing data.
     """
-    names = {column.name for column in table.columns}
+    columns = (*table.columns, DELETED_AT) if table.soft else table.columns
+    names = {column.name for column in columns}
     folded = {name.lower(): name for name in target if name not in names}
     added, renamed, widened = {}, {}, {}
-    for column in table.columns:
+    for column in columns:
         wanted = dialect.ddl(column.type)
         old = column.name if column.name in target else folded.get(column.name.lower(), column.name)
         held = target.get(old)

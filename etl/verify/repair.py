@@ -12,6 +12,7 @@ from etl.errors import StoppedTableError
 from etl.ledger import Ledger, Load
 from etl.scratch import Scratch
 from etl.verify.differences import located_keys
+from etl.verify.keeping import Keeper
 from etl.verify.locate import Located
 from etl.verify.rowsum import Selection, Side
 from etl.warehouses.base import Warehouse, staging_name
@@ -67,14 +68,12 @@ def apply_repair(warehouse: Warehouse, ledger: Ledger, table: Table, repair: Rep
     warehouse.stage(keys_name, key, repair.keys)
     warehouse.stage(rows_name, table.columns, repair.rows)
     target, keys, rows = (warehouse.relation("raw", name) for name in (table.target, keys_name, rows_name))
-    dialect = warehouse.dialect
-    if table.key:
-        delete = dialect.delete_matching(target, keys, table.key)
-    else:
-        delete = dialect.delete_hashed(target, keys, table.columns)
+    dialect, keeper = warehouse.dialect, Keeper(warehouse, ledger, table)
+    delete = keeper.delete(keys, load, rows) if table.key else [dialect.delete_hashed(target, keys, table.columns)]
     insert = dialect.insert_from(target, rows, [column.name for column in table.columns])
     newest = ledger.still_newest(table.target, load.load_no - 1)
-    warehouse.commit([newest, delete, insert, ledger.statement(load)])
+    kept = keeper.versions(load, keys)
+    warehouse.commit([newest, *delete, insert, *kept, ledger.statement(load)])
     warehouse.drop(keys_name)
     warehouse.drop(rows_name)
 
@@ -91,4 +90,3 @@ def _rows_hashed(scratch: Scratch, table: Table, words: pa.Table, source: Side) 
             f"WHERE EXISTS (SELECT 1 FROM wanted AS k WHERE {matched})"
         )
     return rows.cast(table.arrow)
-

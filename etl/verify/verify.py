@@ -15,6 +15,7 @@ from etl.sources.base import Snapshot
 from etl.verify.comparison import Comparer, Comparison
 from etl.verify.differences import Difference, DifferenceKind
 from etl.verify.drift import drift_of
+from etl.verify.keeping import Keeper
 from etl.verify.repair import apply_repair, refuse_mass_deletion
 from etl.verify.rowsum import Side
 from etl.warehouses.base import Warehouse
@@ -74,10 +75,18 @@ class Verifier:
         newest = self._newest(table)
         warehouse = self._comparer.warehouse(table)
         comparison = self._comparer.compare(table, source, warehouse)
+        self._require_history(table, comparison)
         differences = self._comparer.describe(table, comparison, source, warehouse)
         verified = self._judge(table, newest, comparison, differences, started, found)
         self._ledger.write(verified.check, *difference_rows(verified.check.check_id, verified.differences))
         return verified
+
+    def _require_history(self, table: Table, comparison: Comparison) -> None:
+        """Raise ``RunError`` if the table's history is not one of the copy that was found equal."""
+        if table.history and comparison.equal:
+            flaw = Keeper(self._warehouse, self._ledger, table).flaw()
+            if flaw:
+                raise RunError(f"the history of {table.target} is wrong: {flaw}", f"run: etl sync {table.target}")
 
     def _apply(self, table: Table, source: Side, comparison: Comparison, max_delete_share: float) -> None:
         newest = self._newest(table)
@@ -90,6 +99,7 @@ class Verifier:
             kind=LoadKind.REPAIR,
             extracted=repair.rows.num_rows,
             changed=repair.keys.num_rows,
+            snapshot_at=self._snapshot.instant,
         )
         apply_repair(self._warehouse, self._ledger, table, repair, load)
 

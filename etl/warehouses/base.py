@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from etl.dialects.base import Statement, WarehouseDialect
 from etl.ranges import Ranges
-from schemas.table import Column, Table
+from schemas.table import DELETED_AT, Column, Table
 
-Room = Literal["raw", "marts", "etl"]
-ROOMS: tuple[Room, ...] = ("raw", "marts", "etl")
+Room = Literal["raw", "raw_history", "marts", "etl"]
+ROOMS: tuple[Room, ...] = ("raw", "raw_history", "marts", "etl")
 
 STAGING = "_etl_staging_"
 """Begins the name of every staging table; they stand beside their targets and never outlive a run by much."""
@@ -34,6 +34,12 @@ def staging_name(target: str, role: str = "rows") -> str:
 
 LOST_RACE = "etl: another run was first"
 """The message with which a load's assertion aborts its transaction if it is no longer the newest one's successor."""
+
+
+def live_rows(dialect: WarehouseDialect, table: Table, relation: str) -> str:
+    """The rows of a relation with the table's columns that are not marked as deleted, as a relation."""
+    marked = f"{dialect.quote(DELETED_AT.name)} IS NULL"
+    return f"(SELECT * FROM {relation} AS etl_all WHERE {marked})" if table.soft else relation
 
 
 class Warehouse(ABC):
@@ -56,6 +62,14 @@ class Warehouse(ABC):
     def relation(self, room: Room, name: str) -> str:
         """The qualified, quoted name of a table."""
         return f"{self.namespace(room)}.{self.dialect.quote(name)}"
+
+    def live(self, table: Table) -> str:
+        """The rows of the table's copy that are not marked as deleted, as a relation."""
+        return live_rows(self.dialect, table, self.relation("raw", table.target))
+
+    def soft_tables(self) -> frozenset[str]:
+        """The raw tables of which some rows are marked as deleted; whoever opens the ledger tells."""
+        return frozenset()
 
     @abstractmethod
     def query(self, sql: str, values: Sequence[Any] = ()) -> pa.Table:

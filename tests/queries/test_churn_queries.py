@@ -34,6 +34,9 @@ class _Target:
     def namespace(self, room: str) -> str:
         return f'"{room}"'
 
+    def soft_tables(self) -> frozenset[str]:
+        return frozenset()
+
 
 @pytest.fixture(scope="module")
 def template() -> Iterator[duckdb.DuckDBPyConnection]:

@@ -14,7 +14,7 @@ from etl.publish.translate import Target, references, translate
 def target(dialect: str, namespace: str) -> Target:
     """A warehouse whose rooms are named by a pattern."""
     found: Target = SimpleNamespace(  # type: ignore[assignment]
-        dialect=SimpleNamespace(sqlglot=dialect), namespace=namespace.format
+        dialect=SimpleNamespace(sqlglot=dialect), namespace=namespace.format, soft_tables=frozenset
     )
     return found
 
