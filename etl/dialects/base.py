@@ -209,6 +209,14 @@ class RowsumDialect(Dialect):
         del x, type_
         return ""
 
+    def own_proofs(self, type_: LogicalType) -> Sequence[tuple[str, str]]:
+        """Cells over constants of types that only this engine has, of which some arrive as ``type_``, and their texts.
+
+        An engine renders them beside the vectors that all engines share.
+        """
+        del type_
+        return ()
+
     def text(self, x: str, type_: LogicalType) -> str:
         """The canonical text of ``x``; NULL for NULL."""
         if type_.large and type_.kind in (Kind.STRING, Kind.JSON, Kind.BYTES):

@@ -8,13 +8,32 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from etl.dialects.base import SALT, RowsumDialect
-from schemas.types import Kind, LogicalType
+from schemas.types import Kind, LogicalType, decimal
 
 _UTF8 = "Latin1_General_100_BIN2_UTF8"
 _SHORT_DATETIME = 3
+# By kind, whether it is fixed, and digits below the second.
+_OWN: dict[tuple[Kind, bool, int], tuple[tuple[str, str], ...]] = {
+    (Kind.DATETIME, False, 0): (("CAST('2024-02-29T12:34:00' AS smalldatetime)", "1709210040000000"),),
+    # 44,507 days after 1900 and 14,984,756 ticks of 1/300 s.
+    (Kind.DATETIME, False, 3): (("CAST(0x0000ADDB00E4A5C4 AS datetime)", "1636465949187000"),),
+    (Kind.DATETIME, False, 7): (
+        ("CAST('2024-02-29T12:34:56.1234567' AS datetime2(7))", "1709210096123456"),
+        ("CAST('1969-12-31T23:59:59.9999999' AS datetime2(7))", "-1"),
+    ),
+    (Kind.TIMESTAMP, False, 7): (
+        ("CAST('2024-03-31T01:30:00.1234569+05:30' AS datetimeoffset(7))", "1711828800123456"),
+    ),
+    (Kind.TIME, False, 7): (("CAST('23:59:59.9999999' AS time(7))", "86399999999"),),
+    (Kind.DECIMAL, False, 6): (("CAST(-922337203685477.5808 AS money)", "-922337203685477.5808"),),
+    (Kind.STRING, False, 6): (("CAST(N'café' COLLATE Latin1_General_CI_AS AS varchar(10))", "5:café"),),
+    (Kind.STRING, True, 6): (("CAST('ab' AS char(5))", "2:ab"),),
+    (Kind.BYTES, False, 6): (("CAST(0x00000000000007D1 AS rowversion)", "00000000000007D1"),),
+}
 
 
 class TsqlDialect(RowsumDialect):
@@ -165,6 +184,12 @@ class TsqlDialect(RowsumDialect):
         Hashing is work for every core of the server; it is given four, since others use it too.
         """
         return f"SELECT * INTO {name} FROM ({query}) AS made OPTION (MAXDOP 4)"
+
+    def own_proofs(self, type_: LogicalType) -> Sequence[tuple[str, str]]:
+        """Old types, seventh digits and other code pages."""
+        constants = _OWN.get((type_.kind, type_.fixed, type_.fraction), ())
+        scaled = decimal(19, 4) if type_.kind is Kind.DECIMAL else type_
+        return [] if type_.large else [(self.cell(constant, scaled), f"{text},") for constant, text in constants]
 
     def loss(self, x: str, type_: LogicalType) -> str:
         timed = type_.kind in (Kind.DATETIME, Kind.TIMESTAMP, Kind.TIME)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -36,19 +37,23 @@ class EngineProof:
 
     def failures(self, table: Table) -> list[LogicalType]:
         """The table's types whose vectors the engine does not render to their very cells."""
-        return [type_ for type_ in _families(table) if not self._holds(type_)]
+        types = {replace(_family(column.type), fraction=column.type.fraction) for column in table.columns}
+        failed = {str(type_): type_ for type_ in types if not self._holds(type_)}
+        return [failed[name] for name in sorted(failed)]
 
     def _holds(self, type_: LogicalType) -> bool:
         if type_ not in self._proven:
             vectors = [vector for vector in _exact(vectors_of(type_)) if self._dialect.has(vector.value)]
-            cells = ", ".join(f"{self._cell(vector)} AS c{i}" for i, vector in enumerate(vectors))
+            proofs = [(self._cell(vector), vector.cell) for vector in vectors]
+            proofs += self._dialect.own_proofs(type_)
+            cells = ", ".join(f"{cell} AS c{i}" for i, (cell, _) in enumerate(proofs))
             try:
                 row = self._engine.query(f"SELECT {cells}")
-            except WarehouseError as error:  # an emulator may not even understand them
+            except (SourceError, WarehouseError) as error:  # some do not even understand them
                 log.debug("%s: %s", type_, error.message)
                 self._proven[type_] = False
             else:
-                self._proven[type_] = [column[0].as_py() for column in row.columns] == [v.cell for v in vectors]
+                self._proven[type_] = [column[0].as_py() for column in row.columns] == [text for _, text in proofs]
         return self._proven[type_]
 
     def _cell(self, vector: Vector) -> str:
