@@ -34,7 +34,7 @@ def stage(warehouse: Warehouse, mart: Query, rows: pa.Table) -> str:
     return name
 
 
-def publish(warehouse: Warehouse, mart: Query, select: str, gate: Callable[[], None]) -> int:
+def publish(warehouse: Warehouse, mart: Query, select: str, gate: Callable[[], object]) -> int:
     """Build the mart from a query in the warehouse's SQL, test and publish it; returns its rows.
 
     Raises what ``gate`` raises, and ``MartError`` for a test that finds rows; nothing is published then.

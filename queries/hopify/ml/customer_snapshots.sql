@@ -106,21 +106,21 @@ coded AS (
 ),
 ordered AS (
   SELECT
-    orders.customer_id,
+    placed.customer_id,
     cutoffs.cutoff_date,
     COUNT(*) AS orders,
-    COUNTIF(DATE(orders.ordered_at) > DATE_SUB(cutoffs.cutoff_date, INTERVAL 90 DAY)) AS orders_90,
+    COUNTIF(DATE(placed.ordered_at) > DATE_SUB(cutoffs.cutoff_date, INTERVAL 90 DAY)) AS orders_90,
     COUNTIF(
-      DATE(orders.ordered_at) > DATE_SUB(cutoffs.cutoff_date, INTERVAL 180 DAY)
-      AND DATE(orders.ordered_at) <= DATE_SUB(cutoffs.cutoff_date, INTERVAL 90 DAY)
+      DATE(placed.ordered_at) > DATE_SUB(cutoffs.cutoff_date, INTERVAL 180 DAY)
+      AND DATE(placed.ordered_at) <= DATE_SUB(cutoffs.cutoff_date, INTERVAL 90 DAY)
     ) AS orders_previous_90,
     COUNT(coded.order_id) AS coded_orders,
-    MAX(DATE(orders.ordered_at)) AS last_order
-  FROM raw.orders AS orders
-  LEFT JOIN coded ON coded.order_id = orders.order_id
+    MAX(DATE(placed.ordered_at)) AS last_order
+  FROM raw.orders AS placed
+  LEFT JOIN coded ON coded.order_id = placed.order_id
   INNER JOIN cutoffs
-    ON DATE(orders.ordered_at) <= cutoffs.cutoff_date AND DATE(orders.created_at) <= cutoffs.cutoff_date
-  GROUP BY orders.customer_id, cutoffs.cutoff_date
+    ON DATE(placed.ordered_at) <= cutoffs.cutoff_date AND DATE(placed.created_at) <= cutoffs.cutoff_date
+  GROUP BY placed.customer_id, cutoffs.cutoff_date
 ),
 paid AS (
   SELECT
@@ -178,12 +178,12 @@ supported AS (
   GROUP BY customer_id, cutoff_date
 ),
 installed AS (
-  SELECT installs.customer_id, cutoffs.cutoff_date, COUNT(*) AS installs
-  FROM raw.app_installs AS installs
+  SELECT deployed.customer_id, cutoffs.cutoff_date, COUNT(*) AS installs
+  FROM raw.app_installs AS deployed
   INNER JOIN cutoffs
-    ON DATE(installs.installed_at) <= cutoffs.cutoff_date
-    AND (installs.removed_at IS NULL OR DATE(installs.removed_at) > cutoffs.cutoff_date)
-  GROUP BY installs.customer_id, cutoffs.cutoff_date
+    ON DATE(deployed.installed_at) <= cutoffs.cutoff_date
+    AND (deployed.removed_at IS NULL OR DATE(deployed.removed_at) > cutoffs.cutoff_date)
+  GROUP BY deployed.customer_id, cutoffs.cutoff_date
 )
 SELECT
   people.customer_id,

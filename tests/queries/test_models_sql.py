@@ -1,0 +1,112 @@
+"""The models' SQL: GoogleSQL with the columns it promises, from examples to predictions."""
+
+from __future__ import annotations
+
+import re
+
+import mart_reference as reference
+import pytest
+from support import bigquery_ml
+
+from etl.models import bigquery, catalog
+from etl.publish.queries import Query, load
+from schemas import churn, hopify
+from schemas.mappings import ddl_type
+
+MODELS = [(world, model) for world in ("hopify", "churn") for model in catalog.models(world)]
+SOURCES = {"hopify": hopify.metadata, "churn": churn.metadata}
+
+
+def stored(world: str) -> dict[str, dict[str, str]]:
+    """The types of every table of the world: raw, its marts, and those of its models."""
+    raw = {
+        f"raw.{table.name}": {c.name: ddl_type("bigquery", c.type.logical) for c in table.columns}  # type: ignore[attr-defined]
+        for table in SOURCES[world].sorted_tables
+    }
+    marts = dict(load(world))
+    for model in catalog.models(world):
+        marts |= catalog.examples(world, model) | {f"{model}_predictions": catalog.predictions(world, model)}
+    return raw | {f"marts.{name}": query.header.types for name, query in marts.items()}
+
+
+STORED = {world: stored(world) for world in SOURCES}
+
+
+def declared(query: Query) -> list[tuple[str, object]]:
+    return [(name, reference.kind(type_)) for name, type_ in query.header.types.items()]
+
+
+def own(world: str) -> dict[str, Query]:
+    """The queries that only models need."""
+    found = {name: q for model in catalog.models(world) for name, q in catalog.examples(world, model).items()}
+    return {name: query for name, query in found.items() if name not in load(world)}
+
+
+def test_models_of_each_world() -> None:
+    assert catalog.models("hopify") == ["churn", "forecast", "ltv", "segments"]
+    assert catalog.models("churn") == ["churn", "ltv", "segments"]
+    assert catalog.models("health") == []
+
+
+@pytest.mark.parametrize(("world", "name"), [(world, name) for world in SOURCES for name in own(world)])
+def test_examples_are_googlesql_with_the_columns_of_their_header(world: str, name: str) -> None:
+    query = own(world)[name]
+    assert reference.output(query.text, bigquery_ml.used(query.text, STORED[world])) == declared(query)
+    assert query.tests
+    for sql in query.tests.values():
+        reference.output(sql, bigquery_ml.used(sql, STORED[world]))
+
+
+@pytest.mark.parametrize(("world", "model"), MODELS)
+def test_a_model_is_created_from_columns_of_its_examples(world: str, model: str) -> None:
+    columns = bigquery_ml.analyze(catalog.statement(world, model, "create"), STORED[world], model)
+    examples = STORED[world][f"marts.{model}_examples"]
+    assert {name for name, _ in columns} <= examples.keys()
+    assert {"customer_id", "cutoff_date", "split"}.isdisjoint(name for name, _ in columns)
+
+
+@pytest.mark.parametrize(("world", "model"), MODELS)
+def test_evaluation_is_googlesql(world: str, model: str) -> None:
+    assert bigquery_ml.analyze(catalog.statement(world, model, "evaluate"), STORED[world], model)
+
+
+@pytest.mark.parametrize(("world", "model"), MODELS)
+def test_predictions_have_the_columns_of_their_header(world: str, model: str) -> None:
+    mart = catalog.predictions(world, model)
+    assert bigquery_ml.analyze(mart.text, STORED[world], model) == declared(mart)
+    assert mart.tests
+    for sql in mart.tests.values():
+        reference.output(sql, bigquery_ml.used(sql, STORED[world]))
+
+
+@pytest.mark.parametrize(("world", "model"), MODELS)
+def test_an_invented_column_is_noticed(world: str, model: str) -> None:
+    """The analyzer looks at what is within the ML functions' brackets, too."""
+    text = catalog.predictions(world, model).text
+    column = {"churn": "prob", "ltv": "predicted_value", "forecast": "forecast_value", "segments": "CENTROID_ID"}[model]
+    spoiled = re.sub(rf"\b{column}\b", "no_such_column", text)
+    with pytest.raises(Exception, match="no_such_column"):
+        bigquery_ml.analyze(spoiled, STORED[world], model)
+
+
+class _BigQuery:
+    """As much of a BigQuery warehouse as names need."""
+
+    class dialect:  # noqa: N801
+        sqlglot = "bigquery"
+
+    def relation(self, room: str, name: str) -> str:
+        return f"`my-project.shop_{room}.{name}`"
+
+
+@pytest.mark.parametrize(("world", "model"), MODELS)
+def test_every_name_is_resolved_for_bigquery(world: str, model: str) -> None:
+    text = bigquery.statements(_BigQuery(), world, model)  # type: ignore[arg-type]
+    code = "\n".join(line.partition("--")[0] for line in text.splitlines())
+    assert not re.findall(r"\b(?:raw|marts)\.\w+", code)
+    assert f"CREATE OR REPLACE MODEL `my-project.shop_marts.{model}_model`" in code
+    assert f"CREATE OR REPLACE TABLE `my-project.shop_marts.{model}_predictions` AS" in code
+    made = [f"`my-project.shop_marts.{name}`" for name in catalog.examples(world, model)]
+    assert [code.index(f"CREATE OR REPLACE TABLE {name} AS") for name in made] == sorted(
+        code.index(f"CREATE OR REPLACE TABLE {name} AS") for name in made
+    )
