@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from etl.dialects.duckdb import DuckDbDialect
+from etl.private import PrivateDirectory
 
 
 class Scratch:
@@ -23,8 +23,8 @@ class Scratch:
         self.run("SET TimeZone = 'UTC'")
         self.run("SET preserve_insertion_order = false")
         # Where it spills to, if it has to: private, gone when closed, and not in the user's own directory.
-        self._spill = TemporaryDirectory(prefix="etl-scratch-", ignore_cleanup_errors=True)
-        self.run(f"SET temp_directory = {self.dialect.string(self._spill.name)}")
+        self._spill = PrivateDirectory("spill")
+        self.run(f"SET temp_directory = {self.dialect.string(str(self._spill.path))}")
         if memory_limit:
             self.run(f"SET memory_limit = {self.dialect.string(memory_limit)}")
 
@@ -50,4 +50,4 @@ class Scratch:
     def close(self) -> None:
         """Free everything."""
         self._connection.close()
-        self._spill.cleanup()
+        self._spill.close()

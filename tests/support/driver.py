@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 from etl.config import Config
 from etl.session import open_session
@@ -15,14 +17,17 @@ _PROCESSES = get_context("forkserver")
 _PROCESSES.set_forkserver_preload(["support.driver"])
 
 
-def started(source: str, warehouse: str, fatal: tuple[str, str, int] | None = None) -> BaseProcess:
+def started(
+    source: str, warehouse: str, fatal: tuple[str, str, int] | None = None, temporary: Path | None = None
+) -> BaseProcess:
     """A process that syncs everything; it sends itself SIGKILL at the n-th (table, step, n) if there is one."""
-    process = _PROCESSES.Process(target=_sync, args=(source, warehouse, fatal))
+    process = _PROCESSES.Process(target=_sync, args=(source, warehouse, fatal, temporary))
     process.start()
     return process
 
 
-def _sync(source: str, warehouse: str, fatal: tuple[str, str, int] | None) -> None:
+def _sync(source: str, warehouse: str, fatal: tuple[str, str, int] | None, temporary: Path | None) -> None:
+    tempfile.tempdir = str(temporary) if temporary else None
     reached = 0
 
     def progress(table: str, step: str, _rows: int) -> None:

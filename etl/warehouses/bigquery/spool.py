@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.errors import WarehouseError
+from etl.private import PrivateDirectory
 
 FILE_BYTES = 256 << 20
 """A file is closed when it has grown so large: with one being written and one being loaded, that bounds the spool."""
@@ -18,9 +18,8 @@ FILE_BYTES = 256 << 20
 class Spool:
     """The files of one staging table, one open at a time."""
 
-    def __init__(self, schema: pa.Schema, suffix: str = "") -> None:
-        # Only this user may look into it; it is removed when closed, or when the process ends in order.
-        self._directory = TemporaryDirectory(prefix=f"etl-spool-{suffix}", ignore_cleanup_errors=True)
+    def __init__(self, schema: pa.Schema) -> None:
+        self._directory = PrivateDirectory("spool")
         self._schema = schema
         self._writer: pq.ParquetWriter | None = None
         self._number = 0
@@ -52,11 +51,11 @@ class Spool:
 
     def close(self) -> None:
         """Remove everything."""
-        self._directory.cleanup()
+        self._directory.close()
 
     @property
     def _path(self) -> Path:
-        return Path(self._directory.name, f"{self._number}.parquet")
+        return self._directory.path / f"{self._number}.parquet"
 
     def _full(self, error: OSError) -> WarehouseError:
         return WarehouseError(
