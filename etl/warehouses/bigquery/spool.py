@@ -59,6 +59,6 @@ class Spool:
 
     def _full(self, error: OSError) -> WarehouseError:
         return WarehouseError(
-            f"the spool at {self._directory.name} cannot be written: {error.strerror or error}",
+            f"the spool at {self._directory.path} cannot be written: {error.strerror or error}",
             "make room, or name a larger place by TMPDIR, then run the same command again",
         )
