@@ -15,6 +15,7 @@ from enum import StrEnum
 from itertools import count
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from etl.dialects.base import BUCKETS, WORDS, RowsumDialect
 from etl.queryable import Queryable
@@ -140,6 +141,9 @@ class PushdownSide(Side):
             # PostgreSQL's numerics arrive as text, which is exactly the decimal.
             if declared.kind is Kind.DECIMAL and pa.types.is_string(found.column(i).type):
                 found = found.set_column(i, name, found.column(i).cast(declared.arrow))
+            # SQL Server's UUIDs arrive in capitals, those of readers in small letters.
+            if declared.kind is Kind.UUID and pa.types.is_string(found.column(i).type):
+                found = found.set_column(i, name, pc.utf8_lower(found.column(i)))
         return found
 
     def rows(self, keys: pa.Table) -> pa.Table:
