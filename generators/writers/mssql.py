@@ -21,7 +21,7 @@ from generators.mssql import told
 from generators.targets import Target
 from generators.writers import ddl
 from generators.writers.mssql_tables import dialect, with_cursors
-from schemas.mssql import connect, transaction
+from schemas.mssql import connect, execute_many, transaction
 
 log = logging.getLogger(__name__)
 
@@ -121,19 +121,13 @@ class MssqlWriter:
 
     def _inserted(self, table: str, batch: pa.RecordBatch) -> None:
         """Insert ``batch`` in one transaction."""
+        names = ", ".join(self._name(name) for name in batch.schema.names)
+        values = ", ".join("?" * batch.num_columns)
+        statement = f"INSERT INTO {self._name(table)} ({names}) VALUES ({values})"
         with told(f"{table} in {self._to}"), transaction(self._cursor):
             for start in range(0, batch.num_rows, _ROWS_AT_ONCE):
-                rows = batch.slice(start, _ROWS_AT_ONCE)
-                bound = [column for column in rows.columns if column.null_count < rows.num_rows]
-                self._cursor.executemany(
-                    self._insert(table, rows), list(zip(*(column.to_pylist() for column in bound), strict=True))
-                )
-
-    def _insert(self, table: str, rows: pa.RecordBatch) -> str:
-        """The statement for ``rows``. The driver would ask the server for the type of a column without any value."""
-        names = ", ".join(self._name(name) for name in rows.schema.names)
-        values = ", ".join("?" if column.null_count < rows.num_rows else "NULL" for column in rows.columns)
-        return f"INSERT INTO {self._name(table)} ({names}) VALUES ({values})"
+                columns = (column.to_pylist() for column in batch.slice(start, _ROWS_AT_ONCE).columns)
+                execute_many(self._cursor, statement, list(zip(*columns, strict=True)))
 
     def _count(self) -> None:
         for table in self._metadata.tables:

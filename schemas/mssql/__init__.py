@@ -9,6 +9,7 @@ from schemas.mssql.address import Address, address
 from schemas.mssql.connect import connect, engine, transaction
 from schemas.mssql.driver import loaded_driver
 from schemas.mssql.errors import MssqlError, Trouble, speaking, translated
+from schemas.mssql.parameters import execute_many
 
 __all__ = [
     "Address",
@@ -17,6 +18,7 @@ __all__ = [
     "address",
     "connect",
     "engine",
+    "execute_many",
     "loaded_driver",
     "speaking",
     "transaction",

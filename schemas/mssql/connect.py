@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from schemas.mssql.address import Address, address
 from schemas.mssql.driver import loaded_driver
 from schemas.mssql.errors import MssqlError, Trouble, driver_errors, translated
+from schemas.mssql.parameters import execute_many, with_nulls
 
 _UNDO = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"
 
@@ -53,10 +54,11 @@ def engine(at: Address | str) -> Engine:
     """
     where = address(at) if isinstance(at, str) else at
     loaded_driver(where.provider)
-    made = create_engine("mssql+mssqlpython://", creator=lambda: connect(where), poolclass=NullPool)
+    made = create_engine("mssql+mssqlpython://", creator=lambda: connect(where), poolclass=NullPool, paramstyle="qmark")
     # SQLAlchemy reads the version off @@VERSION, which does not start with "Microsoft" on Babelfish.
     made.dialect._get_server_version_info = _version  # type: ignore[method-assign]
-    event.listen(made, "before_cursor_execute", _spelled_nulls, retval=True)
+    event.listen(made, "do_execute", _execute)
+    event.listen(made, "do_executemany", _execute_many)
     event.listen(made, "begin", _begin)
     event.listen(made, "commit", _commit)
     event.listen(made, "rollback", _rollback)
@@ -68,23 +70,14 @@ def _version(connection: Connection) -> tuple[int, ...]:
     return tuple(int(part) for part in str(said).split(".") if part.isdecimal())
 
 
-def _spelled_nulls(
-    _connection: Connection, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
-) -> tuple[str, Any]:
-    """Parameters that are always NULL as the word itself.
+def _execute(cursor: Any, statement: str, parameters: Any, _context: Any) -> bool:
+    cursor.execute(with_nulls(statement, parameters), tuple(value for value in parameters if value is not None))
+    return True
 
-    The driver asks the server what type a NULL is to have: a way to it and back each time, and on
-    Babelfish the question ends the transaction when it has no answer, unseen until COMMIT.
-    """
-    many = not isinstance(parameters, dict)
-    rows = parameters if many else [parameters]
-    if not rows:
-        return statement, parameters
-    nulls = [name for name in rows[0] if all(row[name] is None for row in rows)]
-    for name in nulls:
-        statement = statement.replace(f"%({name})s", "NULL")
-    kept = [{name: value for name, value in row.items() if name not in nulls} for row in rows] if nulls else rows
-    return statement, kept if many else kept[0]
+
+def _execute_many(cursor: Any, statement: str, rows: Any, _context: Any) -> bool:
+    execute_many(cursor, statement, rows)
+    return True
 
 
 def _begin(connection: Connection) -> None:

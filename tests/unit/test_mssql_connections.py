@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +17,7 @@ import pytest
 
 from schemas.mssql import MssqlError, Trouble, address, connect, driver, loaded_driver, translated
 from schemas.mssql.driver import OFFICIAL, RUST, family, remedy
+from schemas.mssql.parameters import execute_many, parameter_type, with_nulls
 
 AWKWARD = ("p;}w=", "{x}", "}}", " a b ", "a=b;Server=evil", "{", "ü𝄞", "%41", "'\"", "a\tb")
 
@@ -261,3 +265,66 @@ def test_options_that_the_driver_does_not_know_are_named() -> None:
         connect("mssql://me:secret@127.0.0.1:1/x?Nonsense=1")
     assert caught.value.trouble is Trouble.ADDRESS
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (("a long one of ASCII alone", "é", None), (-9, 25, 0)),  # never varchar, whose code page has no é
+        (("𝄞𝄞𝄞", "abcd"), (-9, 6, 0)),  # UTF-16 units, of which a clef has two
+        (("", None), (-9, 1, 0)),
+        ((None, True), (-7, 1, 0)),
+        ((2**62, -1), (-5, 19, 0)),
+        ((Decimal("1.5"), Decimal("-0.00001"), Decimal("1E+3")), (3, 38, 5)),
+        ((b"\x00\xff", b""), (-3, 2, 0)),
+        ((datetime(2024, 1, 1),), (93, 26, 6)),
+        ((datetime(2024, 1, 1, tzinfo=UTC),), (-155, 33, 6)),
+        ((date(2024, 1, 1),), (91, 10, 0)),
+        ((time(1, 2, 3, 456_789),), (-9, 16, 0)),
+        ((0.1,), (8, 53, 0)),
+    ],
+)
+def test_a_parameter_has_the_type_that_holds_all_its_values(values: Any, said: tuple[int, int, int]) -> None:
+    assert parameter_type(values) == said
+
+
+def test_a_value_of_an_unknown_type_is_refused() -> None:
+    with pytest.raises(TypeError, match="complex"):
+        parameter_type([1j])
+
+
+def test_nulls_are_spelled_out_only_where_values_are_meant() -> None:
+    statement = "UPDATE [odd?]]?] SET a = ?, b = 'why? it''s ?', c = ? WHERE k = ?"
+    assert (
+        with_nulls(statement, [None, 1, None])
+        == "UPDATE [odd?]]?] SET a = NULL, b = 'why? it''s ?', c = ? WHERE k = NULL"
+    )
+    assert with_nulls("SELECT '?', ?", []) == "SELECT '?', ?"
+
+
+class Sqlite:
+    """A cursor of SQLite, which takes question marks too, with the one call that it lacks."""
+
+    def __init__(self) -> None:
+        self.cursor = sqlite3.connect(":memory:").cursor()
+        self.execute, self.executemany = self.cursor.execute, self.cursor.executemany
+        self.sizes: list[Any] = []
+
+    def setinputsizes(self, sizes: list[Any]) -> None:
+        self.sizes = sizes
+
+
+@pytest.mark.parametrize(
+    ("rows", "bound"),
+    [
+        ([(1, None, "a"), (2, None, None)], 2),
+        ([(None, None, None)] * 3, 0),
+        ([(1, 2, "x")], 3),
+    ],
+)
+def test_columns_of_nulls_alone_arrive_as_nulls(rows: list[tuple[Any, ...]], bound: int) -> None:
+    database = Sqlite()
+    database.execute("CREATE TABLE t (a, b, c)")
+    execute_many(database, "INSERT INTO t VALUES (?, ?, ?)", rows)
+    assert database.execute("SELECT * FROM t").fetchall() == rows
+    assert len(database.sizes) == bound
