@@ -302,7 +302,6 @@ def marts(
         list[str] | None, typer.Argument(help="Marts; all of them if none is named.", metavar="[NAME]…")
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Build also what would be the same again.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="Build also what would be the same again.")] = False,
     export: Annotated[Path | None, typer.Option(help="Also write each as Parquet into this directory.")] = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the SQL instead of running it.")] = False,
     config_file: ConfigOption = None,
