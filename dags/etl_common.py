@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,9 +41,27 @@ SYNC_SCHEDULE = os.environ.get("ETL_DAGS_SYNC_SCHEDULE", "@hourly")
 SIMULATION_SCHEDULE = os.environ.get("ETL_DAGS_SIMULATION_SCHEDULE") or None
 
 WAREHOUSE_POOL = "etl_warehouse"
-"""One slot: DuckDB lets one process open its file, and whoever comes second waits in a worker."""
-SYNC_POOL = os.environ.get("ETL_DAGS_SYNC_POOL", WAREHOUSE_POOL)
-"""For a warehouse that takes several at once: ``etl_source``, with as many slots as the source can bear."""
+"""Who opens the warehouse. One slot for DuckDB: one process opens its file, and a second would wait in a worker."""
+SOURCE_POOL = "etl_source"
+"""Who reads the source of a warehouse that takes several at once: as many slots as the source can bear."""
+
+
+def sync_pool(environment: Mapping[str, str]) -> str:
+    """The pool of tasks that open both: the one-slot pool while the warehouse is, or may be, a DuckDB file.
+
+    Reading a DAG asks no database, so of a connection kept in Airflow's only ``ETL_DAGS_SYNC_POOL`` can tell.
+    """
+    if given := environment.get("ETL_DAGS_SYNC_POOL"):
+        return given
+    named = environment.get("AIRFLOW_CONN_ETL_WAREHOUSE") or environment.get("ETL_WAREHOUSE_URL")
+    file = Path(environment.get("ETL_CONFIG", ""))
+    if not named and file.is_file():
+        with suppress(ValueError):  # the tasks say what is wrong with it
+            named = str(tomllib.loads(file.read_text("utf-8")).get("warehouse"))
+    return SOURCE_POOL if "bigquery" in (named or "") else WAREHOUSE_POOL
+
+
+SYNC_POOL = sync_pool(os.environ)
 
 TABLES = Asset(name="warehouse_raw", uri="etl://warehouse/raw")
 """Every table in raw, proven equal to the source; its events carry rows and hash of each."""
@@ -66,7 +87,7 @@ TASK_DEFAULTS: dict[str, Any] = {
     "execution_timeout": timedelta(minutes=15),
 }
 LONG_TASK = timedelta(hours=6)
-LATE_AFTER = timedelta(hours=8)
+LATE_AFTER = timedelta(minutes=float(os.environ.get("ETL_DAGS_LATE_MINUTES", "480")))
 
 
 def dashboard_file() -> Path:

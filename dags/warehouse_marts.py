@@ -8,6 +8,7 @@ built aside, tested, and published together in one transaction, or not at all.
 from __future__ import annotations
 
 from airflow.sdk import dag, task
+from airflow.sdk.exceptions import AirflowSkipException
 from etl_common import DAG_DEFAULTS, LONG_TASK, TABLES, WAREHOUSE_POOL, configuration, dashboard_file
 
 from etl import tasks
@@ -21,8 +22,11 @@ def marts() -> list[tasks.Built]:
 
 @task(pool=WAREHOUSE_POOL)
 def dashboard() -> str:
-    """Write the dashboard over the published marts."""
-    return tasks.draw_dashboard(configuration(), dashboard_file())
+    """Write the dashboard over the published marts, if the world has one."""
+    drawn = tasks.draw_dashboard(configuration(), dashboard_file())
+    if drawn is None:
+        raise AirflowSkipException("this world has no dashboard")
+    return drawn
 
 
 @dag(

@@ -2,10 +2,11 @@
 
 `plan` lists the tables, children before the parents they refer to. Of each, `sync` moves what
 changed and proves the copy against the snapshot it was read from, and `check` reads that proof from
-the ledger. `gate` asks the ledger once more about all of them, also when a table failed, so that its
+the ledger. Tables have a snapshot each, so `orphans` counts the rows whose parent has not come along.
+`gate` asks the ledger once more about all of them, also when a table failed, so that its
 log always has the whole picture; its first line names every table with its rows. `publish` announces
-counts and hashes as an event of the asset `warehouse_raw`, on which `warehouse_marts` starts; it
-needs the gate and every check.
+counts, hashes and orphans as an event of the asset `warehouse_raw`, on which `warehouse_marts` starts;
+it needs the gate and every check.
 
 A run takes whatever the source holds when it runs and looks at no date, so that runs that overlap,
 are late, are repeated or are made by `airflow backfill create` do no harm.
@@ -47,6 +48,12 @@ def table(name: str) -> None:
     sync(name=name) >> check(name=name)
 
 
+@task(multiple_outputs=False, pool=WAREHOUSE_POOL)
+def orphans() -> dict[str, int]:
+    """Count the rows whose parent has not come along, by foreign key."""
+    return tasks.count_orphans(configuration())
+
+
 @task(multiple_outputs=False, pool=WAREHOUSE_POOL, trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
 def gate(names: list[str]) -> dict[str, tasks.Proof]:
     """Fail unless every table is proven."""
@@ -54,9 +61,9 @@ def gate(names: list[str]) -> dict[str, tasks.Proof]:
 
 
 @task(outlets=[TABLES])
-def publish(proofs: dict[str, tasks.Proof]) -> Iterator[Metadata]:
+def publish(proofs: dict[str, tasks.Proof], orphaned: dict[str, int]) -> Iterator[Metadata]:
     """Announce what was proven."""
-    yield Metadata(TABLES, extra={"tables": proofs})
+    yield Metadata(TABLES, extra={"tables": proofs, "orphans": orphaned})
 
 
 @dag(
@@ -70,8 +77,9 @@ def publish(proofs: dict[str, tasks.Proof]) -> Iterator[Metadata]:
 def warehouse_sync() -> None:
     names = plan()
     tables = table.expand(name=names)
-    passed = gate(names)
-    tables >> [passed, publish(passed)]
+    counted, passed = orphans(), gate(names)
+    tables >> counted >> passed
+    tables >> [passed, publish(passed, counted)]
 
 
 warehouse_sync()

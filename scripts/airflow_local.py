@@ -19,21 +19,35 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
+
+from etl.config import load
+from etl.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 STARTED_WITHIN = 120
 STOPPED_WITHIN = 30
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, ``kill``, and a terminal that is closed."""
 SERVICES = {
     "api-server": ("--host", "127.0.0.1", "--workers", "1", "--port"),
     "scheduler": ("--skip-serve-logs",),
     "dag-processor": (),
     "triggerer": ("--skip-serve-logs",),
 }
+# `airflow db migrate` and `airflow pools set` in one process, of which each takes seconds to start.
+_PREPARE = """
+import json, sys
+from airflow.models.pool import Pool
+from airflow.utils.db import upgradedb
+upgradedb()
+for name, (slots, description) in json.loads(sys.argv[1]).items():
+    Pool.create_or_update_pool(name, slots, description, include_deferred=False)
+"""
 
 
 def main() -> int:
@@ -42,7 +56,7 @@ def main() -> int:
     directory = options.dir.resolve()
     (directory / "logs").mkdir(parents=True, exist_ok=True)
     _refuse_taken_port(options.port)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING:
         signal.signal(number, _interrupt)
     environment = {**os.environ, **_airflow(directory, options.port), **_etl(directory, options.config)}
     try:
@@ -53,6 +67,8 @@ def main() -> int:
             _wait_for_health(processes, options.port)
             _greet(directory, options.port)
             return _wait_for_an_end(processes)
+    except ConfigError as error:
+        sys.exit(f"error: {error}\n       {error.remedy}")
     except KeyboardInterrupt:
         return 0
 
@@ -80,7 +96,7 @@ def _airflow(directory: Path, port: int) -> dict[str, str]:
     """Airflow's settings; the secrets are of this start alone."""
     return {
         "AIRFLOW_HOME": str(directory),
-        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(32),
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
         "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
         "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
@@ -137,14 +153,21 @@ def _password(directory: Path) -> str:
 
 
 def _prepare(environment: Mapping[str, str]) -> None:
-    """The metadata database, the admin's password, and the pool."""
-    _password(Path(environment["AIRFLOW_HOME"]))
+    """The metadata database, the admin's password, and the pools."""
+    home, config = Path(environment["AIRFLOW_HOME"]), Path(environment["ETL_CONFIG"])
+    _password(home)
     print("Preparing Airflow's own database …", flush=True)
-    for arguments in (
-        ("db", "migrate"),
-        ("pools", "set", "etl_warehouse", "1", "Whoever opens the source or the warehouse; one slot for DuckDB"),
-    ):
-        subprocess.run([BIN / "airflow", *arguments], env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    command = [sys.executable, "-c", _PREPARE, json.dumps(_pools(config))]
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+
+
+def _pools(config: Path) -> dict[str, tuple[int, str]]:
+    """The pools that the DAGs use: slots and description; one slot for DuckDB, whose file one process opens."""
+    several = load(config).warehouse.url.startswith("bigquery")
+    return {
+        "etl_source": (4, "Who reads the source"),
+        "etl_warehouse": (8 if several else 1, "Who opens the warehouse"),
+    }
 
 
 @contextmanager
@@ -165,9 +188,10 @@ def _running(environment: Mapping[str, str], logs: Path, port: int) -> Iterator[
                 )
         yield processes
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        print("\nStopping …", flush=True)
+        for number in STOPPING:
+            signal.signal(number, signal.SIG_IGN)
+        with suppress(OSError):  # whoever read our output may be gone
+            print("\nStopping …", flush=True)
         _stop(list(processes.values()))
 
 

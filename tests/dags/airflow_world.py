@@ -9,6 +9,7 @@ from typing import Any
 from schemas.hopify import metadata
 
 DAGS = Path(__file__).parents[2] / "dags"
+DAG_IDS = ("source_simulation", "warehouse_backfill", "warehouse_marts", "warehouse_sync")
 Run = Callable[[str], Any]
 """Runs a DAG to its end and returns its run."""
 

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow_world import DAGS
-
-DAG_IDS = ("source_simulation", "warehouse_marts", "warehouse_sync")
+from airflow_world import DAG_IDS, DAGS
 
 # Reads every file as the DAG processor does, after Airflow itself has been imported. Processor time,
 # so that whatever else runs on the machine does not count.
@@ -65,14 +63,15 @@ def test_every_task_is_owned_limited_and_documented(dagbag: Any, dag_id: str) ->
         assert task.retries
         assert task.retry_policy
         assert task.doc_md, task.task_id
-        # Announcing opens nothing, so it need not wait for whoever does.
-        assert task.pool == ("default_pool" if task.task_id == "publish" else "etl_warehouse")
+        # Announcing and refusing open nothing, so they need not wait for whoever does.
+        assert task.pool == ("default_pool" if task.task_id in ("asked", "publish") else "etl_warehouse")
 
 
 def test_the_gate_waits_for_every_check_and_the_announcement_for_the_gate(dagbag: Any) -> None:
     dag = dagbag.dags["warehouse_sync"]
-    assert dag.get_task("gate").upstream_task_ids == {"plan", "table.check"}
-    assert dag.get_task("publish").upstream_task_ids == {"gate", "table.check"}
+    assert dag.get_task("orphans").upstream_task_ids == {"table.check"}
+    assert dag.get_task("gate").upstream_task_ids == {"plan", "table.check", "orphans"}
+    assert dag.get_task("publish").upstream_task_ids == {"gate", "table.check", "orphans"}
 
 
 def test_the_marts_start_on_the_announcement_alone(dagbag: Any) -> None:

@@ -55,11 +55,13 @@ def test_every_table_is_synced_checked_and_announced(day: Day) -> None:
         "plan": {"success": 1},
         "table.sync": {"success": count},
         "table.check": {"success": count},
+        "orphans": {"success": 1},
         "gate": {"success": 1},
         "publish": {"success": 1},
     }
     (event,) = day.announced
     assert event["tables"].keys() == metadata.tables.keys()
+    assert event["orphans"] == {}
     assert event["tables"]["customers"]["rows"] == 50
     assert len(event["tables"]["customers"]["hash"]) == 32
 
@@ -95,6 +97,7 @@ def test_a_copy_that_differs_shuts_the_gate_and_nothing_is_published(day: Day, t
         "plan": {"success": 1},
         "table.sync": {"success": 2},
         "table.check": {"success": 1, "failed": 1},
+        "orphans": {"upstream_failed": 1},
         "gate": {"failed": 1},
         "publish": {"upstream_failed": 1},
     }
@@ -141,6 +144,7 @@ def test_a_table_that_cannot_be_synced_stops_the_announcement_but_not_the_others
         "plan": {"success": 1},
         "table.sync": {"success": 1, "failed": 1},
         "table.check": {"success": 1, "upstream_failed": 1},
+        "orphans": {"upstream_failed": 1},
         "gate": {"failed": 1},
         "publish": {"upstream_failed": 1},
     }
