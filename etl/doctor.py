@@ -24,7 +24,9 @@ def examine(config: Config) -> Iterator[Finding]:
             yield Finding(True, "source", f"{without_password(config.source.url)} answers")
             tables = configured(snapshot.tables(), config.tables)
             yield from _tables(tables)
-            yield _reader(snapshot, scratch, tables)
+            yield from snapshot.findings(tables)
+            yield from _reader(snapshot, scratch, tables)
+            yield _source_rowsum(snapshot, tables)
     except EtlError as error:
         yield Finding(False, "source", error.message, error.remedy)
     finally:
@@ -49,27 +51,38 @@ def _tables(tables: tuple[Table, ...]) -> Iterator[Finding]:
         yield Finding(True, "cursors", text, "name a cursor in etl.toml where there is one")
 
 
-def _reader(snapshot: Snapshot, scratch: Scratch, tables: tuple[Table, ...]) -> Finding:
+def _reader(snapshot: Snapshot, scratch: Scratch, tables: tuple[Table, ...]) -> Iterator[Finding]:
     proof = ReaderProof(snapshot, scratch)
-    try:
-        for table in tables:
+    refused = False
+    for table in tables:
+        try:
             proof.require(table)
-    except SourceError as error:
-        return Finding(False, "source reader", error.message, error.remedy)
-    return Finding(True, "source reader", "delivers the vectors of every type the tables have")
+        except SourceError as error:
+            refused = True
+            yield Finding(False, "source reader", error.message, error.remedy)
+    if not refused:
+        yield Finding(True, "source reader", "delivers the vectors of every type the tables have")
+
+
+def _source_rowsum(snapshot: Snapshot, tables: tuple[Table, ...]) -> Finding:
+    pushdown = snapshot.pushdown
+    if pushdown is None:
+        return Finding(True, "source rowsum", "streamed, as this source does not sum its own rows")
+    return _rowsum("source rowsum", EngineProof(pushdown.engine, pushdown.dialect), tables)
+
+
+def _rowsum(subject: str, proof: EngineProof, tables: tuple[Table, ...]) -> Finding:
+    failed = sorted({str(type_) for table in tables for type_ in proof.failures(table)})
+    text = (
+        f"fails the vectors of {', '.join(failed)}: streamed instead" if failed else "proven, rowsums are pushed down"
+    )
+    return Finding(True, subject, text)
 
 
 def _warehouse(config: Config, tables: tuple[Table, ...]) -> Iterator[Finding]:
     warehouse = open_warehouse(config)
     try:
         yield Finding(True, "warehouse", f"{without_password(config.warehouse.url)} answers")
-        proof = EngineProof(warehouse, warehouse.dialect)
-        failed = sorted({str(type_) for table in tables for type_ in proof.failures(table)})
-        text = (
-            f"fails the vectors of {', '.join(failed)}: streamed instead"
-            if failed
-            else "proven, rowsums are pushed down"
-        )
-        yield Finding(True, "warehouse rowsum", text)
+        yield _rowsum("warehouse rowsum", EngineProof(warehouse, warehouse.dialect), tables)
     finally:
         warehouse.close()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from etl.urls import without_password
-from schemas.table import CursorKind, Table
+from schemas.table import Cursor, CursorKind, Table
 
 _HEAD = """\
 # Written by `etl init`. Every value can also be given by environment: [sync] repair is ETL_SYNC_REPAIR.
@@ -32,6 +32,14 @@ world = "hopify"           # marts are built from queries/<world>
 """
 
 
+_REASONS = {
+    CursorKind.ROWVERSION: "{column} is set by the server at every change",
+    CursorKind.CHANGE_TRACKING: "the server keeps account of what changed, deletes included",
+    CursorKind.UPDATED_AT: "by its name and type; what it misses, the rowsum finds",
+    CursorKind.FULL: "no column says when a row changed: buckets are compared, differing rows moved",
+}
+
+
 def scaffold(source_url: str, warehouse_url: str, tables: Iterable[Table]) -> str:
     """The text of an etl.toml that syncs ``tables`` as reflection found them."""
     head = _HEAD.format(source=_toml(without_password(source_url)), warehouse=_toml(without_password(warehouse_url)))
@@ -45,10 +53,20 @@ def _section(table: Table) -> Iterator[str]:
     else:
         yield "# no primary or unique key: compared as a multiset of rows"
         yield '# key = ["column"]'
-    if table.cursor.kind is CursorKind.UPDATED_AT:
-        yield f"# cursor = {_toml(table.cursor.column)}   # by its name and type; what it misses, the rowsum finds"
-    else:
-        yield '# cursor = "full"   # no column says when a row changed: buckets are compared, differing rows moved'
+    yield f"# {_cursor(table.cursor)}"
+    for other in table.cursors:
+        yield f"#   or {_cursor(other)}"
+    for column in table.columns:
+        if column.refused:
+            yield f"# column {json.dumps(column.name, ensure_ascii=False)} {column.refused}; the table waits until"
+            yield f'# exclude = true, or columns = {{ {_toml(column.name)} = "large string" }} to have it as text'
+
+
+def _cursor(cursor: Cursor) -> str:
+    """The line that would choose the cursor, and why one would."""
+    name = cursor.column if cursor.kind is CursorKind.UPDATED_AT else cursor.kind.value
+    reason = _REASONS[cursor.kind].format(column=cursor.column)
+    return f"cursor = {_toml(name)}   # {reason}"
 
 
 def _toml(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -12,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from etl.dialects.base import Dialect, RowsumDialect
+from etl.errors import SourceError
 from etl.queryable import Queryable
 from etl.ranges import Ranges, Value
 from schemas.table import Column, Table
@@ -152,6 +154,16 @@ class Snapshot(ABC):
     @abstractmethod
     def read_constants(self, type_: LogicalType, values: Sequence[Any]) -> pa.Array:
         """The values, put into the source as constants and read through the same reader as rows."""
+
+
+def refusal(table: Table, column: Column) -> SourceError:
+    """The error for a table with a column whose values cannot be copied as they are."""
+    place, named = (json.dumps(name, ensure_ascii=False) for name in (table.target, column.name))
+    return SourceError(
+        f"table {table.target}: column {column.name} {column.refused}",
+        f"leave the table out, [tables.{place}] exclude = true, or read the column as text, "
+        f'[tables.{place}.columns] {named} = "large string"',
+    )
 
 
 class Source(ABC):

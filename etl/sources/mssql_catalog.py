@@ -24,27 +24,26 @@ DEFAULT_SCHEMA = "dbo"
 _MICROSECONDS = 6
 
 RELATIONS = """
-SELECT o.object_id AS object_id, s.name AS schema_name, o.name AS name, RTRIM(o.type) AS kind
-FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id
-WHERE o.type IN ('U', 'V') AND o.is_ms_shipped = 0
-ORDER BY s.name, o.name"""
-# Hidden period columns are listed here only. A type of the user's own is named by what it is made of.
+SELECT t.object_id AS object_id, s.name AS schema_name, t.name AS name, 0 AS is_view
+FROM sys.tables AS t JOIN sys.schemas AS s ON s.schema_id = t.schema_id WHERE t.is_ms_shipped = 0
+UNION ALL
+SELECT v.object_id, s.name, v.name, 1
+FROM sys.views AS v JOIN sys.schemas AS s ON s.schema_id = v.schema_id WHERE v.is_ms_shipped = 0
+ORDER BY schema_name, name"""
+# Of all objects; hidden period columns are listed here only. A type of the user's own is named by what it is made of.
 COLUMNS = """
 SELECT c.object_id AS object_id, c.name AS name, c.is_nullable AS is_nullable,
        COALESCE(b.name, y.name) AS type_name, c.max_length AS max_length, c.precision AS digits, c.scale AS scale,
        c.encryption_type AS encryption
-FROM sys.columns AS c JOIN sys.objects AS o ON o.object_id = c.object_id
-JOIN sys.types AS y ON y.user_type_id = c.user_type_id
+FROM sys.columns AS c JOIN sys.types AS y ON y.user_type_id = c.user_type_id
 LEFT JOIN sys.types AS b ON b.user_type_id = c.system_type_id AND y.is_assembly_type = 0
-WHERE o.type IN ('U', 'V') AND o.is_ms_shipped = 0
 ORDER BY c.object_id, c.column_id"""
 # A filtered index does not name every row, a disabled one none.
 KEYS = """
 SELECT i.object_id AS object_id, i.index_id AS index_id, i.is_primary_key AS is_primary, c.name AS name
-FROM sys.indexes AS i JOIN sys.objects AS o ON o.object_id = i.object_id
-JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id
+FROM sys.indexes AS i JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id
 JOIN sys.columns AS c ON c.object_id = k.object_id AND c.column_id = k.column_id
-WHERE o.type = 'U' AND o.is_ms_shipped = 0 AND i.is_unique = 1 AND i.has_filter = 0 AND i.is_disabled = 0
+WHERE i.is_unique = 1 AND i.has_filter = 0 AND i.is_disabled = 0
   AND i.is_hypothetical = 0 AND k.key_ordinal > 0
 ORDER BY i.object_id, i.index_id, k.key_ordinal"""
 REFERENCES = """
@@ -122,8 +121,11 @@ class _Found:
         """The table with the best key and the best cursor."""
         columns = tuple(_column(column, self.comments.get(column["name"], "")) for column in self.columns)
         key = best_key(self.indexes, {column.name for column in columns if _names_a_row(column)})
-        is_view = self.row["kind"] == "V"
-        cursors = [] if is_view else list(_cursors(columns, self.physical, self.tracked and key == self.primary != ()))
+        cursors = (
+            []
+            if self.row["is_view"]
+            else list(_cursors(columns, self.physical, self.tracked and key == self.primary != ()))
+        )
         default, *others = cursors or [FULL]
         return Table(
             self.row["name"],

@@ -17,7 +17,7 @@ from etl.dialects.base import RowsumDialect
 from etl.errors import SourceError, WarehouseError
 from etl.queryable import Queryable
 from etl.scratch import Scratch
-from etl.sources.base import Snapshot
+from etl.sources.base import Snapshot, refusal
 from etl.verify.vectors import Vector, vectors_of
 from schemas.table import Table
 from schemas.types import Kind, LogicalType, decimal
@@ -75,6 +75,8 @@ class ReaderProof:
         its type is one that no streamed row can have.
         """
         for column in table.columns:
+            if column.refused:
+                raise refusal(table, column)
             if column.type.kind is Kind.DECIMAL and (column.type.precision or 0) > MAX_DIGITS:
                 raise SourceError(
                     f"table {table.name}, column {column.name}: {column.type} has more than {MAX_DIGITS} digits",
