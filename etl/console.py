@@ -20,6 +20,7 @@ from etl.sync.backfill import Backfilled, Estimate
 from etl.sync.run import Failed
 from etl.sync.table import Synced
 from etl.verify.differences import Difference
+from etl.verify.samples import Sample
 from etl.verify.verify import Verified
 
 SHOWN_DIFFERENCES = 20
@@ -165,7 +166,7 @@ def show_synced(results: Iterable[Synced | Failed], title: str = "") -> None:
         if result.drift:
             err.print(f"{result.table}: {result.drift}")
         if result.differences:
-            show_differences(result.table, result.differences)
+            show_differences(result.table, result.differences, result.check.differences)
 
 
 def show_estimate(estimate: Estimate) -> None:
@@ -214,10 +215,23 @@ def show_verified(results: Iterable[Verified | Failed]) -> None:
     out.print(grid("", columns, rows, ("source rows", "warehouse rows", "s")))
     for v in verified:
         show_losses(v.check)
-        show_differences(v.check.table_name, v.differences)
+        show_differences(v.check.table_name, v.differences, v.check.differences)
     for result in results:
         if isinstance(result, Failed):
             show_error(result.error)
+
+
+def show_samples(samples: Sequence[Sample]) -> None:
+    """Every figure of every table on both sides, then how many differ."""
+    rows = [
+        (s.table, s.column, s.measure, s.source, s.warehouse, "equal" if s.equal else Text("DIFFERENT", style="red"))
+        for s in samples
+    ]
+    columns = ("table", "column", "figure", "source", "warehouse", "")
+    out.print(grid("", columns, rows, columns[3:5]))
+    different = sum(not s.equal for s in samples)
+    told = f"{counted(different, 'figure')} of {len(samples):,} differ; etl verify names the rows"
+    out.print(told if different else f"all {len(samples):,} figures are equal")
 
 
 def show_losses(check: Check) -> None:
@@ -226,7 +240,7 @@ def show_losses(check: Check) -> None:
         out.print(f"{check.table_name}.{loss['column']}: {loss['what']}, in {loss['rows']:,} rows", style="yellow")
 
 
-def show_differences(table: str, differences: Sequence[Difference]) -> None:
+def show_differences(table: str, differences: Sequence[Difference], total: int) -> None:
     """The first differences of a table, cell by cell, and how many there are."""
     if not differences:
         return
@@ -236,9 +250,7 @@ def show_differences(table: str, differences: Sequence[Difference]) -> None:
         for cell in d.columns
     ]
     shown = min(len(differences), SHOWN_DIFFERENCES)
-    title = f"{table}: {counted(len(differences), 'difference')}" + (
-        f", the first {shown}" if shown < len(differences) else ""
-    )
+    title = f"{table}: {counted(total, 'difference')}" + (f", the first {shown}" if shown < total else "")
     out.print()
     out.print(grid(title, ("key", "kind", "column", "source", "warehouse"), rows))
 

@@ -144,7 +144,7 @@ class _TableSync:
     def _conclude(self, comparison: Comparison, source: Side, warehouse: Side, found: int) -> Synced:
         versions = self._keep_history() if comparison.equal else None
         self._mover.step("check")
-        differences = self._context.comparer.describe(self._table, comparison, source, warehouse)
+        judged = self._context.comparer.judge(self._table, comparison, source, warehouse)
         newest = self._ledger.newest_load(self._table.target)
         assert newest is not None
         seconds = time.monotonic() - self._started
@@ -152,7 +152,7 @@ class _TableSync:
             self._table,
             newest,
             comparison,
-            differences,
+            judged,
             run_id=self._context.run_id,
             found=found,
             seconds=seconds,
@@ -163,7 +163,7 @@ class _TableSync:
         check = replace(check, versions=versions)
         proven = self._context.scoper.proven(self._table, self._scope, check)
         check = replace(check, oldest_at=self._context.scoper.oldest(self._table, proven))
-        self._ledger.write(check, *proven, *difference_rows(check.check_id, differences))
+        self._ledger.write(check, *proven, *difference_rows(check.check_id, judged.shown))
         moved = self._mover
         return Synced(
             self._table.target,
@@ -171,7 +171,7 @@ class _TableSync:
             moved.extracted,
             moved.repaired,
             check,
-            tuple(differences),
+            judged.shown,
             self._drift,
             seconds,
         )

@@ -13,7 +13,7 @@ from etl.errors import ConfigError, SourceError, WarehouseError
 from etl.ranges import Ranges
 from etl.scratch import Scratch
 from etl.sources.base import Loss, Snapshot
-from etl.verify.differences import Difference, describe
+from etl.verify.differences import EQUAL, Judge, Judged
 from etl.verify.locate import Located, locate
 from etl.verify.proof import EngineProof, ReaderProof
 from etl.verify.repair import Repair, plan_repair
@@ -117,11 +117,23 @@ class Comparer:
         assert comparison.located is not None
         return plan_repair(self._scratch, table, comparison.located, source)
 
-    def describe(self, table: Table, comparison: Comparison, source: Side, warehouse: Side) -> list[Difference]:
-        """Name the differences of a comparison, cell by cell."""
+    def judge(
+        self,
+        table: Table,
+        comparison: Comparison,
+        source: Side,
+        warehouse: Side,
+        *,
+        seen: str | None = None,
+        waits: bool = False,
+    ) -> Judged:
+        """Count the differences of a comparison, and name the first ones cell by cell.
+
+        Pending are all if the warehouse ``waits``, else those whose cursor is past ``seen``.
+        """
         if comparison.located is None:
-            return []
-        return describe(self._scratch, table, comparison.located, source, warehouse)
+            return EQUAL
+        return Judge(self._scratch, table, seen, waits=waits).judge(comparison.located, source, warehouse)
 
     def _pushed_down(self, table: Table, part: Ranges | None) -> Side:
         relation = self._warehouse.live(table)

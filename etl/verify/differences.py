@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from etl.scratch import Scratch
 from etl.verify.locate import Located
@@ -16,6 +19,11 @@ from etl.verify.rowsum import Side
 from schemas.table import Table
 
 Row = tuple[str | None, ...]
+
+SHOWN = 1_000
+"""How many differences of one comparison are named; all are counted."""
+
+_KEYS_AT_ONCE = 20_000
 
 
 class DifferenceKind(StrEnum):
@@ -57,11 +65,96 @@ def located_keys(table: Table, located: Located) -> pa.Table:
     return located.rows.select(list(table.key)).group_by(list(table.key)).aggregate([])
 
 
-def describe(scratch: Scratch, table: Table, located: Located, source: Side, warehouse: Side) -> list[Difference]:
-    """Name every difference; rows with a located key are fetched from both sides, none else."""
-    if not table.key:
-        return list(_keyless(table, located))
-    keys = located_keys(table, located)
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Differences, all counted and the first ``SHOWN`` named; apart from those that are only pending."""
+
+    counts: dict[DifferenceKind, int]
+    pending: int
+    shown: tuple[Difference, ...] = ()
+    shown_pending: tuple[Difference, ...] = ()
+
+
+EQUAL = Judged(dict.fromkeys(DifferenceKind, 0), 0)
+
+
+class Judge:
+    """Tells what differs from what is pending; ``waits`` if all of it is, else by the highest cursor seen."""
+
+    def __init__(self, scratch: Scratch, table: Table, seen: str | None = None, *, waits: bool = False) -> None:
+        self._scratch, self._table, self._seen, self._waits = scratch, table, seen, waits
+
+    def judge(self, located: Located, source: Side, warehouse: Side) -> Judged:
+        """Count every difference by its kind and name the first ones; memory does not grow with their cells."""
+        if not self._table.key:
+            return self._judge_keyless(located)
+        kinds = self._kinds(located)
+        waiting = self._waiting(kinds, source)
+        pending, remaining = kinds.filter(waiting), kinds.filter(pc.invert(waiting))
+        shown, shown_pending = (self._described(part, source, warehouse) for part in (remaining, pending))
+        return Judged(_counted(remaining["etl_kind"]), pending.num_rows, shown, shown_pending)
+
+    def _kinds(self, located: Located) -> pa.Table:
+        """The distinct keys in order, and what differs about each: ``etl_kind``."""
+        keys = self._scratch.dialect.columns(self._table.key)
+        cases = (("MIN", ">", DifferenceKind.MISSING), ("MAX", "<", DifferenceKind.EXTRA))
+        whens = " ".join(f"WHEN {least}(etl_surplus) {sign} 0 THEN '{kind}'" for least, sign, kind in cases)
+        with self._scratch.holding(located=located.rows):
+            return self._scratch.query(
+                f"SELECT {keys}, CASE {whens} ELSE '{DifferenceKind.CHANGED}' END AS etl_kind "
+                f"FROM located GROUP BY {keys} ORDER BY {keys}"
+            )
+
+    def _waiting(self, kinds: pa.Table, source: Side) -> pa.ChunkedArray:
+        """Which of the keys are only pending."""
+        if self._waits or self._seen is None or not self._table.cursor.column:
+            return pa.chunked_array([pa.array([self._waits] * kinds.num_rows, pa.bool_())])
+        pending = set()
+        ours = kinds.filter(pc.not_equal(kinds["etl_kind"], DifferenceKind.EXTRA)).select(list(self._table.key))
+        wanted = [*self._table.key, self._table.cursor.column]
+        for start in range(0, ours.num_rows, _KEYS_AT_ONCE):
+            rows = source.rows(ours.slice(start, _KEYS_AT_ONCE)).select(wanted)
+            for *key, cursor in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+                if moved_after(_shown(cursor), self._seen):
+                    pending.add(tuple(key))
+        keys = zip(*(kinds[name].to_pylist() for name in self._table.key), strict=True)
+        return pa.chunked_array([pa.array([key in pending for key in keys], pa.bool_())])
+
+    def _described(self, kinds: pa.Table, source: Side, warehouse: Side) -> tuple[Difference, ...]:
+        keys = kinds.select(list(self._table.key)).slice(0, SHOWN)
+        return tuple(describe(self._scratch, self._table, keys, source, warehouse)) if keys.num_rows else ()
+
+    def _judge_keyless(self, located: Located) -> Judged:
+        surplus = located.rows["etl_surplus"]
+        missing = pc.sum(pc.greater(surplus, 0)).as_py() or 0
+        shown = tuple(_keyless(self._table, located.rows.slice(0, SHOWN)))
+        if self._waits:
+            return Judged(EQUAL.counts, located.rows.num_rows, (), shown)
+        extra = located.rows.num_rows - missing
+        counts = EQUAL.counts | {DifferenceKind.MISSING: missing, DifferenceKind.EXTRA: extra}
+        return Judged(counts, 0, shown)
+
+
+def _counted(kinds: pa.ChunkedArray) -> dict[DifferenceKind, int]:
+    counted = {entry["values"]: entry["counts"] for entry in pc.value_counts(kinds).to_pylist()}
+    return {kind: counted.get(kind.value, 0) for kind in DifferenceKind}
+
+
+def moved_after(cursor: str | None, seen: str | None) -> bool:
+    """Whether a source row's cursor is past the highest one seen; what is neither number nor instant is not."""
+    if cursor is None or seen is None:
+        return False
+    if cursor.startswith("0x") and seen.startswith("0x"):
+        return cursor > seen  # row versions, all of one length
+    with suppress(ValueError):
+        return int(cursor) > int(seen)
+    with suppress(ValueError, TypeError):
+        return datetime.fromisoformat(cursor) > datetime.fromisoformat(seen)
+    return False
+
+
+def describe(scratch: Scratch, table: Table, keys: pa.Table, source: Side, warehouse: Side) -> list[Difference]:
+    """Name the differences of rows with these keys, which are fetched from both sides."""
     sides = [_by_key(scratch, table, side.rows(keys)) for side in (source, warehouse)]
     differences = []
     for key in sorted(sides[0].keys() | sides[1].keys(), key=_sortable):
@@ -171,9 +264,9 @@ def _same(source: _Cells | None, warehouse: _Cells | None, i: int) -> bool:
     return source is not None and warehouse is not None and source.canonical[i] == warehouse.canonical[i]
 
 
-def _keyless(table: Table, located: Located) -> Iterator[Difference]:
+def _keyless(table: Table, rows: pa.Table) -> Iterator[Difference]:
     """One difference for each content of which one side has more rows."""
-    for row in located.rows.to_pylist():
+    for row in rows.to_pylist():
         surplus = row["etl_surplus"]
         kind = DifferenceKind.MISSING if surplus > 0 else DifferenceKind.EXTRA
         shown = {column.name: _shown(row[column.name]) for column in table.columns}

@@ -11,7 +11,7 @@ from etl.verify.verify import Verified
 
 
 def as_json(verified: Verified) -> dict[str, Any]:
-    """One table's verification, with every difference and pending row."""
+    """One table's verification, with every difference counted and the first ones named."""
     check = verified.check
     return {
         "table": check.table_name,
@@ -23,6 +23,9 @@ def as_json(verified: Verified) -> dict[str, Any]:
         "mode": {"source": check.source_mode, "warehouse": check.warehouse_mode},
         "declared_losses": json.loads(check.losses or "[]"),
         "pending": check.pending,
+        "missing": check.missing,
+        "extra": check.extra,
+        "changed": check.changed,
         "rows_fetched": check.rows_fetched,
         "seconds": check.seconds,
         "snapshot_at": check.snapshot_at.isoformat(),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -13,7 +12,7 @@ from etl.errors import RunError
 from etl.ledger import DIFFERENCES_KEPT, FULL_SCOPE, Check, DifferenceRow, Ledger, Load, LoadKind, new_id, next_load
 from etl.sources.base import Snapshot
 from etl.verify.comparison import Comparer, Comparison
-from etl.verify.differences import Difference, DifferenceKind
+from etl.verify.differences import Difference, DifferenceKind, Judged
 from etl.verify.drift import drift_of
 from etl.verify.keeping import Keeper
 from etl.verify.repair import apply_repair, refuse_mass_deletion
@@ -27,7 +26,7 @@ ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A check with the differences it names; ``pending`` ones are those the next sync brings."""
+    """A check with the first of the differences it counts; ``pending`` ones are those the next sync brings."""
 
     check: Check
     comparison: Comparison
@@ -61,10 +60,10 @@ class Verifier:
             source = self._comparer.source(table)
             before = after = self._round(table, source)
             for _ in range(ROUNDS):
-                if after.check.equal and not after.pending:
+                if after.check.equal and not after.check.pending:
                     break
                 self._apply(table, source, after.comparison, max_delete_share)
-                after = self._round(table, source, found=len(before.differences) + len(before.pending))
+                after = self._round(table, source, found=before.check.differences + before.check.pending)
             return before, after
         finally:
             self._comparer.forget()
@@ -76,8 +75,9 @@ class Verifier:
         warehouse = self._comparer.warehouse(table)
         comparison = self._comparer.compare(table, source, warehouse)
         self._require_history(table, comparison)
-        differences = self._comparer.describe(table, comparison, source, warehouse)
-        verified = self._judge(table, newest, comparison, differences, started, found)
+        waits = self._unmoved(newest, comparison)
+        judged = self._comparer.judge(table, comparison, source, warehouse, seen=newest.seen, waits=waits)
+        verified = self._verified(table, newest, comparison, judged, started, found)
         self._ledger.write(verified.check, *difference_rows(verified.check.check_id, verified.differences))
         return verified
 
@@ -116,31 +116,27 @@ class Verifier:
             )
         return newest
 
-    def _judge(
+    def _verified(
         self,
         table: Table,
         newest: Load,
         comparison: Comparison,
-        differences: Sequence[Difference],
+        judged: Judged,
         started: float,
         found: int | None,
     ) -> Verified:
-        waits = self._unmoved(newest, comparison)
-        pending = tuple(d for d in differences if waits or _moved_after(d.cursor, newest.seen))
-        remaining = tuple(d for d in differences if not (waits or _moved_after(d.cursor, newest.seen)))
         check = make_check(
             table,
             newest,
             comparison,
-            remaining,
+            judged,
             run_id=self._run_id,
-            pending=len(pending),
             found=comparison.differing if found is None else found,
             seconds=time.monotonic() - started,
             snapshot_at=self._snapshot.instant,
             moving=not self._snapshot.consistent,
         )
-        return Verified(check, comparison, remaining, pending)
+        return Verified(check, comparison, judged.shown, judged.shown_pending)
 
     def _unmoved(self, newest: Load, comparison: Comparison) -> bool:
         """Whether the warehouse is what it was when last proven, so that only the source can have moved on."""
@@ -152,24 +148,23 @@ def make_check(
     table: Table,
     load: Load,
     comparison: Comparison,
-    differences: Iterable[Difference],
+    judged: Judged,
     *,
     run_id: str,
     found: int,
     seconds: float,
     snapshot_at: datetime,
     moving: bool = False,
-    pending: int = 0,
     scope: str = FULL_SCOPE,
 ) -> Check:
     """The check that a comparison amounts to."""
-    kinds = [difference.kind for difference in differences]
+    counts = judged.counts
     return Check(
         table_name=table.target,
         check_id=new_id(),
         run_id=run_id,
         load_id=load.load_id,
-        equal=not kinds,
+        equal=not any(counts.values()),
         source_rows=comparison.source.rows,
         warehouse_rows=comparison.warehouse.rows,
         source_hash=comparison.source.digest,
@@ -177,10 +172,10 @@ def make_check(
         source_mode=comparison.source_mode,
         warehouse_mode=comparison.warehouse_mode,
         found=found,
-        missing=kinds.count(DifferenceKind.MISSING),
-        extra=kinds.count(DifferenceKind.EXTRA),
-        changed=kinds.count(DifferenceKind.CHANGED),
-        pending=pending,
+        missing=counts[DifferenceKind.MISSING],
+        extra=counts[DifferenceKind.EXTRA],
+        changed=counts[DifferenceKind.CHANGED],
+        pending=judged.pending,
         rows_fetched=comparison.located.fetched if comparison.located else 0,
         seconds=round(seconds, 3),
         moving=moving,
@@ -203,16 +198,3 @@ def difference_rows(check_id: str, differences: Iterable[Difference]) -> list[Di
                 DifferenceRow(check_id, difference.table, key, difference.kind, cell.name, cell.source, cell.warehouse)
             )
     return rows
-
-
-def _moved_after(cursor: str | None, seen: str | None) -> bool:
-    """Whether a source row's cursor is past the highest one seen; what is neither number nor instant is not."""
-    if cursor is None or seen is None:
-        return False
-    if cursor.startswith("0x") and seen.startswith("0x"):
-        return cursor > seen  # row versions, all of one length
-    with suppress(ValueError):
-        return int(cursor) > int(seen)
-    with suppress(ValueError, TypeError):
-        return datetime.fromisoformat(cursor) > datetime.fromisoformat(seen)
-    return False

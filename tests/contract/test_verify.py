@@ -13,6 +13,7 @@ from support.items import CURSORLESS, ITEMS, KEYLESS, changing, items, moment, s
 from support.project import Project
 from support.values import ODD, within
 
+from etl.verify.differences import SHOWN
 from schemas import types
 from schemas.table import Column, Table
 from schemas.types import LogicalType
@@ -156,6 +157,17 @@ def test_an_edit_and_a_late_commit_cannot_be_told_apart_so_both_are_differences(
     assert len(_report(loaded, code=1)["differences"]) == 2
 
 
+def test_all_differences_are_counted_and_the_first_named(loaded: Project) -> None:
+    loaded.source.insert(ITEMS, [(i, "late", 1, moment(1)) for i in range(10_000, 10_000 + 2 * SHOWN)])
+    loaded.source.execute(changing("id < 70", None, amount="-1"), "DELETE FROM items WHERE id BETWEEN 190 AND 199")
+    loaded.warehouse.execute("UPDATE raw.items SET name = 'edited' WHERE id = 0")
+    report = _report(loaded, code=1)
+    assert (report["missing"], report["extra"], report["changed"]) == (2 * SHOWN, ROWS - 190, 70)
+    assert len(report["differences"]) == SHOWN
+    assert [difference["key"]["id"] for difference in report["differences"][:3]] == ["0", "1", "2"]
+    assert f"{2 * SHOWN + ROWS - 190 + 70:,} differences, the first 20" in loaded.etl("verify").out
+
+
 def test_pending_by_an_integer_cursor(project: Project) -> None:
     tables = {"items": {"cursor": "amount"}}
     project.source.create(CURSORLESS)
@@ -179,7 +191,8 @@ def test_many_pending_rows_are_told_in_a_moment(project: Project) -> None:
     started = time.monotonic()
     verified = project.verified()
     assert time.monotonic() - started < 30
-    assert (len(verified.pending), len(verified.differences)) == (rows, 0)
+    assert (verified.check.pending, verified.check.differences) == (rows, 0)
+    assert (len(verified.pending), len(verified.differences)) == (SHOWN, 0)
 
 
 def test_repair_brings_pending_rows_too(loaded: Project) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from etl.scratch import Scratch
-from etl.verify.differences import Difference, describe
+from etl.verify.differences import Difference, Judge
 from etl.verify.locate import Located, locate
 from etl.verify.rowsum import StreamSide
 from schemas.table import Table
@@ -36,6 +36,6 @@ def located_and_described(table: Table, source: pa.Table, warehouse: pa.Table) -
     try:
         sides = side_of(scratch, table, source), side_of(scratch, table, warehouse)
         located = locate(scratch, table, *sides)
-        return located, describe(scratch, table, located, *sides)
+        return located, list(Judge(scratch, table).judge(located, *sides).shown)
     finally:
         scratch.close()
