@@ -33,7 +33,7 @@ ORDER BY schema_name, name"""
 # Of all objects; hidden period columns are listed here only. A type of the user's own is named by what it is made of.
 COLUMNS = """
 SELECT c.object_id AS object_id, c.name AS name, c.is_nullable AS is_nullable,
-       COALESCE(b.name, y.name) AS type_name, c.max_length AS max_length, c.precision AS digits, c.scale AS scale,
+       COALESCE(b.name, y.name) AS type_name, c.max_length AS max_length, c.[precision] AS digits, c.scale AS scale,
        c.encryption_type AS encryption
 FROM sys.columns AS c JOIN sys.types AS y ON y.user_type_id = c.user_type_id
 LEFT JOIN sys.types AS b ON b.user_type_id = c.system_type_id AND y.is_assembly_type = 0

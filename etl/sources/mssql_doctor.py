@@ -18,11 +18,11 @@ _D = TsqlDialect()
 _MOST_SECONDS = 5
 _AT_ONCE = 200
 # https://learn.microsoft.com/en-us/sql/relational-databases/system-catalog-views/change-tracking-catalog-views-sys-change-tracking-databases
-_TRACKING = """
+TRACKING = """
 SELECT t.retention_period AS period, t.retention_period_units_desc AS units, t.is_auto_cleanup_on AS cleans
 FROM sys.change_tracking_databases AS t WHERE t.database_id = DB_ID()"""
 # https://learn.microsoft.com/en-us/sql/relational-databases/system-dynamic-management-views/sys-dm-tran-active-transactions-transact-sql
-_OLDEST = """
+OLDEST = """
 SELECT TOP (1) s.session_id AS session_id, t.transaction_begin_time AS since
 FROM sys.dm_tran_active_transactions AS t
 JOIN sys.dm_tran_session_transactions AS s ON s.transaction_id = t.transaction_id
@@ -65,7 +65,7 @@ def _fence(session: Session, server: Server) -> Finding:
         return Finding(True, "row versions", text)
     if server.fence and server.last and server.fence > server.last:
         return Finding(True, "row versions", f"up to {server.last}, held back by no transaction")
-    oldest = attempt(lambda: session.rows(_OLDEST))
+    oldest = attempt(lambda: session.rows(OLDEST))
     since = f": session {oldest[0]['session_id']} since {oldest[0]['since']:{_SECONDS_LEFT_OUT}}" if oldest else ""
     text = f"an open transaction holds the fence at {server.fence}{since}; what changed since is read again each time"
     return Finding(True, "row versions", text, "end it if it is forgotten")
@@ -113,7 +113,7 @@ def _may(session: Session, tables: Sequence[Table], right: str) -> dict[str, boo
 
 
 def _tracking(session: Session, server: Server, tables: Sequence[Table]) -> Iterator[Finding]:
-    rows = attempt(lambda: session.rows(_TRACKING))
+    rows = attempt(lambda: session.rows(TRACKING))
     tracked = [table for table in tables if any(c.kind is CursorKind.CHANGE_TRACKING for c in _cursors(table))]
     if not rows:
         yield Finding(

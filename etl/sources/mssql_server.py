@@ -8,7 +8,7 @@ from typing import Any
 
 from etl.sources.mssql_session import Session, attempt
 
-_ABOUT = """
+ABOUT = """
 SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS version,
        CAST(SERVERPROPERTY('Edition') AS nvarchar(128)) AS edition,
        CAST(SERVERPROPERTY('BabelfishVersion') AS nvarchar(128)) AS babelfish,
@@ -18,9 +18,9 @@ SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS version,
        USER_NAME() AS user_name, DATALENGTH(N'a') AS char_bytes, DATALENGTH(N'a' + NCHAR(0)) AS with_nul
 FROM sys.databases AS d WHERE d.database_id = DB_ID()"""
 # https://learn.microsoft.com/en-us/sql/t-sql/functions/min-active-rowversion-transact-sql
-_FENCE = "SELECT CAST(MIN_ACTIVE_ROWVERSION() AS binary(8)) AS fence, CAST(@@DBTS AS binary(8)) AS last"
+FENCE = "SELECT CAST(MIN_ACTIVE_ROWVERSION() AS binary(8)) AS fence, CAST(@@DBTS AS binary(8)) AS last"
 _LAST = "SELECT CAST(@@DBTS AS binary(8)) AS last"
-_UTF8 = """
+UTF8 = """
 SELECT HASHBYTES('SHA2_256', CONVERT(varchar(max), N'é' COLLATE Latin1_General_100_BIN2_UTF8)) AS hash,
        DATEDIFF_BIG(microsecond, CAST('1970-01-01T00:00:00' AS datetime2(7)), SYSUTCDATETIME()) AS now"""
 _E_ACUTE = bytes.fromhex("4a99557e4033c3539de2eb65472017cad5f9557f7a0625a09f1c3f6e2ba69c4c")
@@ -60,9 +60,9 @@ class Server:
 
 def look(session: Session) -> Server:
     """Ask the server what it has; the fence is read now, so before any transaction that is to be fenced."""
-    about = session.rows(_ABOUT)[0]
+    about = session.rows(ABOUT)[0]
     fence, last, exact = _fence(session)
-    utf8 = attempt(lambda: session.rows(_UTF8)[0]["hash"])
+    utf8 = attempt(lambda: session.rows(UTF8)[0]["hash"])
     return Server(
         version=about["version"] or "",
         edition=about["edition"] or "",
@@ -93,7 +93,7 @@ def hexed(version: bytes | None) -> str | None:
 
 
 def _fence(session: Session) -> tuple[str | None, str | None, bool]:
-    exact = attempt(lambda: session.rows(_FENCE)[0])
+    exact = attempt(lambda: session.rows(FENCE)[0])
     if exact:
         return hexed(exact["fence"]), hexed(exact["last"]), True
     last = attempt(lambda: hexed(session.rows(_LAST)[0]["last"]))
