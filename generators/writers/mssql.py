@@ -46,26 +46,27 @@ class MssqlWriter:
         self._metadata = with_cursors(metadata)
         self._dialect = dialect()
         self._written: Counter[str] = Counter()
+        self._refused: set[str] = set()
 
     def __enter__(self) -> Self:
         with told(str(self._to)):
             self._connection = connect(self._to.url)
         self._cursor = self._connection.cursor()
         self._babelfish = self._one(_NO_BULK_COPY)
-        self._bulk = self._babelfish is None
         try:
             self._make_room()
             self._run(ddl.bare_tables(self._metadata, self._dialect))
         except BaseException:
             self._connection.close()
             raise
-        if not self._bulk:
+        if self._babelfish is not None:
             # https://github.com/babelfish-for-postgresql/babelfish_extensions: it takes wrong values or breaks off.
             log.info("no bulk copy into Babelfish %s; rows are inserted, which is slower", self._babelfish)
         return self
 
     def write(self, table: str, batch: pa.RecordBatch) -> None:
-        if not (self._bulk and self._copied(table, batch)):
+        refused = self._babelfish is not None or table in self._refused
+        if refused or not self._copied(table, batch):
             self._inserted(table, batch)
         self._written[table] += batch.num_rows
 
@@ -98,13 +99,14 @@ class MssqlWriter:
     def _copied(self, table: str, batch: pa.RecordBatch) -> bool:
         """Bulk copy ``batch`` as one transaction of the server; whether that worked.
 
-        A server that does not take one is not asked again. The driver's core is in Rust, whose
+        A table that does not take one is not tried again. The driver's core is in Rust, whose
         panics are no ``Exception``.
         """
         try:
             self._cursor.bulkcopy_arrow(
                 self._name(table),
                 batch,
+                batch_size=batch.num_rows,
                 timeout=_NO_TIMEOUT,
                 column_mappings=batch.schema.names,
                 table_lock=True,
@@ -115,7 +117,7 @@ class MssqlWriter:
             raise
         except BaseException as error:
             log.warning("%s: no bulk copy (%s); rows are inserted, which is slower", table, _first_line(error))
-            self._bulk = False
+            self._refused.add(table)
             return False
         return True
 

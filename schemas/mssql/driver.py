@@ -59,7 +59,13 @@ def loaded_driver(wanted: str = "") -> Any:
     if problem and wanted:
         raise MssqlError(Trouble.DRIVER, f"the driver {wanted} cannot be loaded: {problem}", remedy(wanted))
     if problem:
-        log.info("%s is used, as %s cannot be loaded (%s); to have it: %s", RUST, OFFICIAL, problem, remedy(OFFICIAL))
+        log.warning(
+            "the younger SQL Server driver %s is used, as %s cannot be loaded (%s); to have that: %s",
+            RUST,
+            OFFICIAL,
+            problem,
+            remedy(OFFICIAL),
+        )
         if worse := _problem(module, RUST):
             raise MssqlError(Trouble.DRIVER, f"no driver can be loaded: {problem}; {worse}", remedy(OFFICIAL))
     return module

@@ -7,6 +7,7 @@ that takes a bulk copy can run here. The rest is in ``tests/contract/test_worlds
 
 from __future__ import annotations
 
+import inspect
 import logging
 import re
 from collections import Counter
@@ -20,6 +21,8 @@ from generators.errors import FailedRunError, GeneratorError
 from generators.worlds import WORLDS
 from generators.writers import ddl, mssql
 from generators.writers.mssql_tables import dialect, with_cursors
+
+mssql_python = pytest.importorskip("mssql_python", reason="needs the extra mssql")
 
 URL = "mssql://me:secret@db.example:1444/shop"
 
@@ -70,7 +73,8 @@ class Notes:
     def bulkcopy_arrow(self, table: str, batch: Any, **options: Any) -> None:
         if self.refuses is not None:
             raise self.refuses
-        assert options["timeout"] == 0
+        inspect.signature(mssql_python.Cursor.bulkcopy_arrow).bind(None, table, batch, **options)
+        assert (options["timeout"], options["batch_size"]) == (0, batch.num_rows)
         assert options["column_mappings"] == batch.schema.names
         self.said.append(f"BULK {table}")
         self.rows[table.strip("[]")] += batch.num_rows
