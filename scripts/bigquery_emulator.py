@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--grpc-port", type=int, default=9060, help="the Storage Read API; 0 for a free one")
     parser.add_argument("--data-dir", type=Path, default=ROOT / "data/emulator")
     parser.add_argument("--watch", type=int, default=0, help="end when the process of this id has ended")
+    parser.add_argument("--remove", action="store_true", help="and remove the data then")
     chosen = parser.parse_args(arguments)
     try:
         python = prepare()
@@ -45,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"the BigQuery emulator cannot be had: {error}", file=sys.stderr)
         return MISSING
     if chosen.command == "serve":
-        serve(python, chosen.port, chosen.grpc_port, chosen.data_dir, chosen.watch)
+        watch = {"ETL_EMULATOR_WATCH": str(chosen.watch), "ETL_EMULATOR_REMOVE": str(int(chosen.remove))}
+        serve(python, chosen.port, chosen.grpc_port, chosen.data_dir.resolve(), watch)
     return 0
 
 
@@ -67,7 +69,7 @@ def prepare() -> Path:
     return python
 
 
-def serve(python: Path, port: int, grpc_port: int, data: Path, watch: int) -> None:
+def serve(python: Path, port: int, grpc_port: int, data: Path, watch: dict[str, str]) -> None:
     """Become the server; it listens on this machine only and says how it is found."""
     port, grpc_port = port or free_port(), grpc_port or free_port()
     data.mkdir(parents=True, exist_ok=True)
@@ -76,7 +78,9 @@ def serve(python: Path, port: int, grpc_port: int, data: Path, watch: int) -> No
     print(f"then: etl sync with ETL_WAREHOUSE_URL=bigquery://local/demo; tables are kept in {data}", flush=True)
     ports = ["--port", str(port), "--grpc-port", str(grpc_port)]
     command = [str(python), str(LAUNCHER), "--host", "127.0.0.1", *ports, "--data-dir", str(data)]
-    environment = {**os.environ, "HOME": str(CACHE / "home"), "ETL_EMULATOR_WATCH": str(watch)}
+    sys.stdout.flush()
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whoever has read the line above reads no further
+    environment = {**os.environ, "HOME": str(CACHE / "home"), **watch}
     os.execve(python, command, environment)
 
 

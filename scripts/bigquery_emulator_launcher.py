@@ -7,20 +7,23 @@ there already), and a BEGIN inside of a transaction breaks that transaction.
 
 from __future__ import annotations
 
+import functools
 import os
+import shutil
 import threading
 import time
 from typing import Any
 
 import duckdb
+import uvicorn
 
 _connect = duckdb.connect
 
 
 def _connect_then_set_zone(*arguments: Any, config: dict[str, Any] | None = None, **options: Any) -> Any:
-    settings = dict(config or {})
-    zone = settings.pop("TimeZone", None)
-    connection = _connect(*arguments, config=settings, **options)
+    wanted = dict(config or {})
+    zone = wanted.pop("TimeZone", None)
+    connection = _connect(*arguments, config=wanted, **options)
     if zone:
         connection.execute(f"SET GLOBAL TimeZone = '{zone}'")
     return connection
@@ -47,6 +50,8 @@ def _end_with(process: int) -> None:
         try:
             os.kill(process, 0)
         except ProcessLookupError:
+            if os.environ.get("ETL_EMULATOR_REMOVE") == "1":
+                shutil.rmtree(settings.data_dir, ignore_errors=True)
             os._exit(0)
 
 
@@ -54,6 +59,7 @@ duckdb.connect = _connect_then_set_zone
 
 from local_bigquery.cli import main  # noqa: E402
 from local_bigquery.jobs import merge  # noqa: E402
+from local_bigquery.settings import settings  # noqa: E402
 from local_bigquery.sql.script import Interpreter  # noqa: E402
 
 _open: set[int] = set()
@@ -80,6 +86,7 @@ def _run_merge(cursor: Any, tree: Any, context: Any) -> Any:
 
 Interpreter.run, Interpreter.sql, merge.run = _run_script, _run_statement, _run_merge
 
+uvicorn.run = functools.partial(uvicorn.run, log_level="warning")
 watched = int(os.environ.get("ETL_EMULATOR_WATCH", "0"))
 if watched:
     threading.Thread(target=_end_with, args=(watched,), daemon=True).start()

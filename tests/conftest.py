@@ -10,6 +10,24 @@ from support.sources import SOURCES, SourceEngine
 from support.warehouses import WAREHOUSES, WarehouseEngine
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Whole projects run on BigQuery where what is tested depends on the warehouse, and with one source then."""
+    left, kept = [], []
+    for item in items:
+        (kept if _wanted(item) else left).append(item)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
+
+
+def _wanted(item: pytest.Item) -> bool:
+    callspec = getattr(item, "callspec", None)
+    params = callspec.params if callspec else {}
+    if params.get("warehouse") != "bigquery" or "source" not in params:
+        return True
+    return item.get_closest_marker("every_warehouse") is not None and params["source"] == "sqlite"
+
+
 @pytest.fixture(params=sorted(SOURCES))
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> SourceEngine:
     """An empty database of every source engine in turn."""

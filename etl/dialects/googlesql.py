@@ -42,6 +42,10 @@ class GoogleSqlDialect(WarehouseDialect):
         return f"`{_escaped(identifier)}`"
 
     def string(self, value: str) -> str:
+        # BigQuery takes NUL in a literal; an emulator that does not can be told its code point.
+        if "\0" in value:
+            parts = ", CODE_POINTS_TO_STRING([0]), ".join(f"'{_escaped(part)}'" for part in value.split("\0"))
+            return f"CONCAT({parts})"
         return f"'{_escaped(value)}'"
 
     def literal(self, value: Any, type_: LogicalType) -> str:
@@ -64,8 +68,8 @@ class GoogleSqlDialect(WarehouseDialect):
         parts = f"SPLIT(CAST({x} AS STRING), '.')"
         digits = f"RTRIM(IFNULL({parts}[SAFE_OFFSET(1)], ''), '0')"
         if scale:
-            # RPAD also cuts off.
-            padded = f"RPAD({digits}, GREATEST({scale}, LENGTH({digits})), '0')"
+            # RPAD would also cut off.
+            padded = f"CONCAT({digits}, REPEAT('0', GREATEST({scale} - LENGTH({digits}), 0)))"
             return f"CONCAT({parts}[OFFSET(0)], '.', {padded})"
         return f"CONCAT({parts}[OFFSET(0)], IF({digits} = '', '', '.'), {digits})"
 

@@ -13,6 +13,7 @@ from etl.warehouses.bigquery.jobs import label_text
 
 _DESCRIPTIONS = {
     "raw": "Copies of the operational database's tables, each proven equal to its source; written by etl sync alone.",
+    "raw_history": "Former versions of rows in raw, for tables that keep them; written by etl sync alone.",
     "marts": "Tables built by etl marts from proven copies; each describes its grain and its columns.",
     "etl": "The ledger of etl: runs, loads with their watermarks, checks, differences and leases.",
 }

@@ -31,6 +31,7 @@ _PLACEHOLDER = re.compile(r"'(?:\\.|[^'\\])*'|`(?:\\.|[^`\\])*`|\?")
 _TYPES = {bool: "BOOL", int: "INT64", float: "FLOAT64", str: "STRING", bytes: "BYTES"}
 
 Job = TypeVar("Job", bound=Any)
+Outcome = TypeVar("Outcome")
 
 
 class Jobs:
@@ -52,8 +53,20 @@ class Jobs:
         """Add labels, in the letters that they may have."""
         self._labels.set(self._labels.get({}) | {name: label_text(value) for name, value in labels.items()})
 
+    def read(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        """The rows of a SELECT, ``?`` in it bound to values, in one round trip; raises ``WarehouseError``.
+
+        It needs no name: asked twice, it changes nothing.
+        """
+        text, parameters = bound([Statement(sql, tuple(values))])
+        config = self._configuration(parameters)
+        client, location = self._client, self._location
+        return self._persistently(
+            "a query", lambda _: client.query_and_wait(text, job_config=config, location=location)
+        )
+
     def query(self, sql: str, values: Sequence[Any] = ()) -> Any:
-        """A query's rows, ``?`` in it bound to values; raises ``WarehouseError``."""
+        """What a statement left, ``?`` in it bound to values; raises ``WarehouseError``."""
         text, parameters = bound([Statement(sql, tuple(values))])
         return self.script(text, parameters)
 
@@ -83,15 +96,23 @@ class Jobs:
         What may succeed a moment later is tried again, data that is wrong never. Raises ``WarehouseError``.
         """
         base = f"etl_{self._token}_{next(self._numbers)}"
+
+        def attempt(number: int) -> tuple[Job, Any]:
+            job = self._submitted(submit, f"{base}_{number}")
+            return job, job.result()
+
+        return self._persistently(base, attempt)
+
+    def _persistently(self, what: str, act: Callable[[int], Outcome]) -> Outcome:
+        """Act, and act again where that may help; the argument is the attempt's number."""
         for attempt in count(1):
             try:
-                job = self._submitted(submit, f"{base}_{attempt}")
-                return job, job.result()
+                return act(attempt)
             except ANY as error:
                 if attempt == ATTEMPTS or not transient(error):
                     raise translated(error) from error
                 seconds = min(0.2 * 2**attempt, 20.0) * random.uniform(0.5, 1.0)  # noqa: S311
-                log.info("%s: %s; trying again in %.1f s", base, str(error).partition("\n")[0], seconds)
+                log.info("%s: %s; trying again in %.1f s", what, str(error).partition("\n")[0], seconds)
                 time.sleep(seconds)
         raise AssertionError("the last attempt returns or raises")
 

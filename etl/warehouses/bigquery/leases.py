@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
+from typing import Any
 
 from etl.errors import WarehouseError
 from etl.warehouses.bigquery.jobs import Jobs
@@ -21,7 +22,6 @@ from etl.warehouses.bigquery.jobs import Jobs
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 2.0
-CREATION = "CREATE TABLE IF NOT EXISTS {0} (table_name STRING, holder STRING, expires_at TIMESTAMP)"
 
 
 class Leases:
@@ -31,7 +31,6 @@ class Leases:
         """``relation`` is the quoted table of leases, ``seconds`` how long one holds without being renewed."""
         self._jobs, self._relation = jobs, relation
         self._seconds, self._wait_seconds = seconds, wait_seconds
-        self._made = False
 
     @contextmanager
     def held(self, table: str) -> Iterator[None]:
@@ -49,6 +48,10 @@ class Leases:
             # A lease that cannot be given back runs out by itself.
             with suppress(WarehouseError):
                 self._jobs.query(self.release(), [table, holder])
+
+    def create(self) -> str:
+        """The table of leases."""
+        return f"CREATE TABLE IF NOT EXISTS {self._relation} (table_name STRING, holder STRING, expires_at TIMESTAMP)"
 
     def take(self) -> str:
         """Take a free or expired lease; values: holder, microseconds, table, holder."""
@@ -92,20 +95,18 @@ class Leases:
             time.sleep(min(POLL_SECONDS, self._seconds / 4))
 
     def _taken(self, table: str, holder: str) -> bool:
-        if not self._made:
-            self._jobs.query(CREATION.format(self._relation))
-            self._made = True
         values = [holder, self._microseconds, table, holder]
-        if self._jobs.query(self.take(), values).num_dml_affected_rows:
+        if self._changed(self.take(), values):
             return True
-        if self._jobs.query(self.enter(), [table]).num_dml_affected_rows:
-            return bool(self._jobs.query(self.take(), values).num_dml_affected_rows)
-        return False
+        return self._changed(self.enter(), [table]) and self._changed(self.take(), values)
+
+    def _changed(self, sql: str, values: list[Any]) -> bool:
+        return bool(self._jobs.query(sql, values).num_dml_affected_rows)
 
     def _renew(self, table: str, holder: str, ended: Event) -> None:
         while not ended.wait(self._seconds / 3):
             try:
-                renewed = self._jobs.query(self.renew(), [self._microseconds, table, holder]).num_dml_affected_rows
+                renewed = self._changed(self.renew(), [self._microseconds, table, holder])
             except WarehouseError as error:
                 log.warning("%s: its lease could not be renewed: %s", table, error.message)
             else:

@@ -39,9 +39,12 @@ def _streamed(
         read_options=options,
     )
     session = storage.create_read_session(parent=f"projects/{table.project}", read_session=asked, max_stream_count=1)
+    if not session.streams:
+        return
+    schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
     for stream in session.streams:
-        for page in storage.read_rows(stream.name).rows(session).pages:
-            batch = page.to_arrow()
+        for answer in storage.read_rows(stream.name):
+            batch = pa.ipc.read_record_batch(pa.py_buffer(answer.arrow_record_batch.serialized_record_batch), schema)
             # Delivered in the table's order, whatever was asked for.
             yield pa.RecordBatch.from_arrays([batch.column(name) for name in columns], list(columns))
 

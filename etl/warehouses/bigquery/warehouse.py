@@ -27,9 +27,12 @@ from etl.warehouses.bigquery.leases import Leases
 from etl.warehouses.bigquery.loads import Loader
 from etl.warehouses.bigquery.pruning import staged_range
 from etl.warehouses.bigquery.rows import read_table
-from schemas.table import Table
+from schemas.table import DELETED_AT, Table
 
 log = logging.getLogger(__name__)
+
+FEW_KEYS = 500
+"""So many go into a query's text, which may be a megabyte long; more are loaded and joined."""
 
 
 def connect(config: Config, *, create: bool) -> BigQueryWarehouse:
@@ -63,7 +66,7 @@ class BigQueryWarehouse(Warehouse):
         return self._dataset(room)
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> pa.Table:
-        rows = self._jobs.query(sql, values)
+        rows = self._jobs.read(sql, values)
         try:
             return arrow_of(rows, self._clients.storage)
         except ANY as error:
@@ -166,6 +169,8 @@ class BigQueryWarehouse(Warehouse):
 
     def lease(self, target: str) -> AbstractContextManager[None]:
         self._jobs.label({"table": target})
+        if self._table("etl", "leases") is None:
+            self._jobs.query(self._leases.create())
         return self._leases.held(target)
 
     def label(self, **labels: str) -> None:
@@ -175,30 +180,48 @@ class BigQueryWarehouse(Warehouse):
         return self._jobs.estimate(sql)
 
     def read(self, table: Table, part: Ranges | None = None) -> Iterator[pa.RecordBatch]:
-        where = part.condition(self.dialect) if part else ""
+        wanted = [f"({part.condition(self.dialect)})"] if part else []
+        wanted += [f"{self.dialect.quote(DELETED_AT.name)} IS NULL"] if table.soft else []
+        where = " AND ".join(wanted)
         names = [column.name for column in table.columns]
         for batch in read_table(self._clients, self._reference("raw", table.target), names, where):
             yield batch.cast(table.arrow)
 
     def read_keys(self, table: Table, keys: pa.Table) -> pa.Table:
-        name, dialect = staging_name(table.target, "wanted"), self.dialect
         arrow = pa.schema([(column.name, column.type.arrow) for column in table.key_columns])
-        self.stage(name, table.key_columns, keys.select(list(table.key)).cast(arrow))
+        keys = keys.select(list(table.key)).cast(arrow)
+        if not keys.num_rows:
+            return table.arrow.empty_table()
+        if keys.num_rows <= FEW_KEYS:
+            return self._read_keys(table, listed_keys(self.dialect, table, keys))
+        name = staging_name(table.target, "wanted")
+        self.stage(name, table.key_columns, keys)
         try:
-            matched = " AND ".join(f"etl_t.{q} = etl_k.{q}" for q in map(dialect.quote, table.key))
-            columns = ", ".join(f"etl_t.{dialect.quote(column.name)}" for column in table.columns)
-            found = self.query(
-                f"SELECT {columns} FROM {self.relation('raw', table.target)} AS etl_t "
-                f"WHERE EXISTS (SELECT 1 FROM {self.relation('raw', name)} AS etl_k WHERE {matched})"
-            )
+            return self._read_keys(table, self.relation("raw", name))
         finally:
             self.drop(name)
-        return found.cast(table.arrow)
+
+    def drop(self, name: str) -> None:
+        try:
+            self._rest.delete_table(self._reference("raw", name), not_found_ok=True)
+        except ANY as error:
+            raise translated(error) from error
 
     def close(self) -> None:
         for loader in self._loaders.values():
             loader.close()
         self._clients.close()
+
+    def _read_keys(self, table: Table, wanted: str) -> pa.Table:
+        """The rows whose key is in ``wanted``, a table's name or an array."""
+        quote = self.dialect.quote
+        matched = " AND ".join(f"etl_t.{q} = etl_k.{q}" for q in map(quote, table.key))
+        columns = ", ".join(f"etl_t.{quote(column.name)}" for column in table.columns)
+        found = self.query(
+            f"SELECT {columns} FROM {self.live(table)} AS etl_t "
+            f"WHERE EXISTS (SELECT 1 FROM {wanted} AS etl_k WHERE {matched})"
+        )
+        return found.cast(table.arrow)
 
     def _dataset(self, room: str) -> str:
         return f"`{self._place.project}`.`{self._place.dataset(room)}`"
@@ -229,8 +252,21 @@ class BigQueryWarehouse(Warehouse):
 
     def _tell_cost(self, sql: str) -> None:
         """Log what a costly statement will read; others are not worth the question."""
-        if _COSTLY.match(sql):
+        if log.isEnabledFor(logging.INFO) and _COSTLY.match(sql):
             log.info("%s … reads %s bytes", " ".join(sql.split())[:60], f"{self._jobs.estimate(sql):,}")
+
+
+def listed_keys(dialect: GoogleSqlDialect, table: Table, keys: pa.Table) -> str:
+    """Keys as an array of constants."""
+    rows = zip(*(keys[column.name].to_pylist() for column in table.key_columns), strict=True)
+    structs = (
+        ", ".join(
+            f"{dialect.literal(value, column.type)} AS {dialect.quote(column.name)}"
+            for value, column in zip(row, table.key_columns, strict=True)
+        )
+        for row in rows
+    )
+    return f"UNNEST([{', '.join(f'STRUCT({struct})' for struct in structs)}])"
 
 
 _COSTLY = re.compile(r"\s*(MERGE|CREATE TABLE \S+ (OPTIONS .*)?AS)\b", re.IGNORECASE | re.DOTALL)
