@@ -37,7 +37,9 @@ def views(world: str) -> list[Query]:
     folder = files("queries") / world / _FOLDER
     if not folder.is_dir():
         with_some = sorted(other for other in worlds() if (files("queries") / other / _FOLDER).is_dir())
-        raise ConfigError(f"the world {world!r} has no views for Looker Studio", f"those with some: {with_some}")
+        raise ConfigError(
+            f"the world {world!r} has no views for Looker Studio", f"those with some: {', '.join(with_some)}"
+        )
     entries = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda e: e.name)
     return [read(f"{world}/{_FOLDER}", entry.name.removesuffix(".sql"), entry) for entry in entries]
 

@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from support.googlesql import KINDS, language
 from zetasql.api import Analyzer, CatalogBuilder, TableBuilder, TVFBuilder, TypeFactory
 from zetasql.types import (
     AnalyzerOptions,
@@ -25,6 +24,8 @@ from zetasql.types import (
     TypeKind,
     ZetaSQLBuiltinFunctionOptions,
 )
+
+from support.googlesql import KINDS, language
 
 INT, FLOAT, TIMESTAMP, BOOL = (
     TypeKind.TYPE_INT64,
@@ -47,7 +48,7 @@ PREDICTED: dict[str, list[tuple[str, Any]]] = {
     "segments": [("CENTROID_ID", INT), ("NEAREST_CENTROIDS_DISTANCE", _NEAREST)],
     "forecast": [],
 }
-"""What ML.PREDICT puts beside the columns it is given, by model; the label's probabilities and the distances are arrays of structs."""
+"""What ML.PREDICT puts beside the columns it is given, by model."""
 _FORECAST = [
     ("forecast_timestamp", TIMESTAMP),
     ("forecast_value", FLOAT),

@@ -1,0 +1,192 @@
+"""What models learn from: nothing that was recorded later, split by time, and labels that a plain computation gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from etl.models import catalog
+from etl.publish.marts import build
+from etl.warehouses.duckdb import DuckDbWarehouse
+from generators import worlds
+from schemas import hopify
+
+CUSTOMERS, MODELS = 250, ("churn", "ltv", "segments", "forecast")
+KNOWN_BY = 6
+"""The cut-off after which everything is erased, in months before the as-of day."""
+
+
+def _built(path: Path, directory: Path) -> DuckDbWarehouse:
+    warehouse = DuckDbWarehouse(path)
+    for name in hopify.metadata.tables:
+        source = warehouse.dialect.string(str(directory / f"{name}.parquet"))
+        warehouse.run(f"CREATE TABLE raw.{name} AS SELECT * FROM read_parquet({source})")
+    _rebuild(warehouse)
+    return warehouse
+
+
+def _rebuild(warehouse: DuckDbWarehouse) -> None:
+    queries = {name: query for model in MODELS for name, query in catalog.examples("hopify", model).items()}
+    build(warehouse, queries, lambda: None)
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("hopify")
+    worlds.generate("hopify", f"parquet:{directory}", customers=CUSTOMERS)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def warehouse(generated: Path) -> Iterator[DuckDbWarehouse]:
+    opened = _built(generated / "warehouse.duckdb", generated)
+    yield opened
+    opened.close()
+
+
+def _frame(warehouse: DuckDbWarehouse, sql: str) -> pd.DataFrame:
+    return warehouse.query(sql).to_pandas()
+
+
+def _raw(warehouse: DuckDbWarehouse, name: str) -> pd.DataFrame:
+    return _frame(warehouse, f"SELECT * FROM raw.{name}")
+
+
+def _cutoff(warehouse: DuckDbWarehouse, months_back: int) -> date:
+    found = _frame(
+        warehouse, f"SELECT MAX(cutoff_date) AS d FROM marts.customer_snapshots WHERE months_back = {months_back}"
+    )
+    day = found["d"][0]
+    assert isinstance(day, date)
+    return day
+
+
+def _erase(warehouse: DuckDbWarehouse, after: date, as_of: date) -> None:
+    """Bring the raw tables to what they held at the end of a day, but for one customer who keeps the as-of day."""
+    day = f"DATE '{after}'"
+    keeper = "SELECT * REPLACE (0 AS customer_id, DATE '{as_of}' AS signed_up_on) FROM raw.customers LIMIT 1"
+    for sql in (
+        f"DELETE FROM raw.payments WHERE CAST(paid_at AS DATE) > {day} "
+        f"OR order_id IN (SELECT order_id FROM raw.orders WHERE CAST(created_at AS DATE) > {day})",
+        f"DELETE FROM raw.order_discounts WHERE order_id IN (SELECT order_id FROM raw.orders "
+        f"WHERE CAST(created_at AS DATE) > {day} OR CAST(ordered_at AS DATE) > {day})",
+        f"DELETE FROM raw.orders WHERE CAST(created_at AS DATE) > {day} OR CAST(ordered_at AS DATE) > {day}",
+        f"DELETE FROM raw.support_tickets WHERE CAST(opened_at AS DATE) > {day}",
+        "UPDATE raw.support_tickets SET closed_at = NULL, satisfaction = NULL, status = 'open' "
+        f"WHERE CAST(closed_at AS DATE) > {day}",
+        f"DELETE FROM raw.churn_events WHERE churned_on > {day}",
+        f"DELETE FROM raw.subscriptions WHERE started_on > {day}",
+        f"UPDATE raw.subscriptions SET ended_on = NULL, status = 'active' WHERE ended_on > {day}",
+        f"DELETE FROM raw.customers WHERE signed_up_on > {day}",
+        f"DELETE FROM raw.app_installs WHERE CAST(installed_at AS DATE) > {day}",
+        f"UPDATE raw.app_installs SET removed_at = NULL WHERE CAST(removed_at AS DATE) > {day}",
+        # A refund may be entered after the cut-off; until then the payment had succeeded.
+        "UPDATE raw.payments SET status = 'succeeded' WHERE status = 'refunded'",
+        "UPDATE raw.orders SET status = 'pending' WHERE status = 'cancelled'",
+        f"INSERT INTO raw.customers {keeper.format(as_of=as_of)}",
+    ):
+        warehouse.run(sql)
+
+
+def test_snapshots_do_not_change_when_everything_later_is_erased(generated: Path, tmp_path: Path) -> None:
+    warehouse = _built(tmp_path / "erased.duckdb", generated)
+    cut, as_of = _cutoff(warehouse, KNOWN_BY), _cutoff(warehouse, 0)
+    until = (
+        f"SELECT * FROM marts.customer_snapshots WHERE cutoff_date <= DATE '{cut}' ORDER BY cutoff_date, customer_id"
+    )
+    labels = (
+        "SELECT customer_id, has_churned FROM marts.churn_examples "
+        f"WHERE cutoff_date = DATE '{cut}' ORDER BY customer_id"
+    )
+    before, labelled = _frame(warehouse, until), _frame(warehouse, labels)
+    _erase(warehouse, cut, as_of)
+    _rebuild(warehouse)
+    after, relabelled = _frame(warehouse, until), _frame(warehouse, labels)
+    warehouse.close()
+    pd.testing.assert_frame_equal(after, before)
+    assert labelled["has_churned"].any(), "somebody left in the window, or the erasure proves nothing"
+    assert not relabelled["has_churned"].any()
+
+
+def test_no_training_window_reaches_into_the_test(warehouse: DuckDbWarehouse) -> None:
+    for model, months in (("churn", 3), ("ltv", 12)):
+        cutoffs = _frame(
+            warehouse,
+            "SELECT split, MIN(cutoff_date) AS first, MAX(cutoff_date) AS last "
+            f"FROM marts.{model}_examples GROUP BY split",
+        ).set_index("split")
+        assert sorted(cutoffs.index) == ["score", "test", "train"]
+        ends = pd.Timestamp(cutoffs.loc["train", "last"]) + pd.DateOffset(months=months)
+        assert ends <= pd.Timestamp(cutoffs.loc["test", "first"])
+        assert cutoffs.loc["test", "first"] == cutoffs.loc["test", "last"], "one row a customer in the test"
+
+
+def test_churn_labels_are_those_of_pandas(warehouse: DuckDbWarehouse) -> None:
+    events = _raw(warehouse, "churn_events").merge(_raw(warehouse, "subscriptions"), on="subscription_id")
+    test = _frame(warehouse, "SELECT * FROM marts.churn_examples WHERE split = 'test'")
+    cut, end = _cutoff(warehouse, 3), _cutoff(warehouse, 0)
+    left = set(events.loc[(events["churned_on"] > cut) & (events["churned_on"] <= end), "customer_id"])
+    assert {row.customer_id for row in test.itertuples() if row.has_churned} == left & set(test["customer_id"])
+
+
+def test_values_are_those_of_pandas(warehouse: DuckDbWarehouse) -> None:
+    payments = _raw(warehouse, "payments").merge(_raw(warehouse, "orders")[["order_id", "customer_id"]], on="order_id")
+    cut, end = _cutoff(warehouse, 12), _cutoff(warehouse, 0)
+    day = pd.to_datetime(payments["paid_at"]).dt.date
+    kept = payments[(payments["status"] == "succeeded") & (day > cut) & (day <= end)]
+    expected = kept.groupby("customer_id")["amount"].sum().astype(float)
+    test = _frame(warehouse, "SELECT * FROM marts.ltv_examples WHERE split = 'test'").set_index("customer_id")
+    assert test["value"].sum() > 0
+    pd.testing.assert_series_equal(
+        test["value"].sort_index(), expected.reindex(test.index).fillna(0.0).sort_index(), check_names=False
+    )
+
+
+def test_snapshots_are_those_of_pandas(warehouse: DuckDbWarehouse) -> None:
+    cut = _cutoff(warehouse, KNOWN_BY)
+    snapshots = _frame(warehouse, f"SELECT * FROM marts.customer_snapshots WHERE months_back = {KNOWN_BY}").set_index(
+        "customer_id"
+    )
+    expected = _expected(warehouse, pd.Timestamp(cut), snapshots.index)
+    for name, values in expected.items():
+        pd.testing.assert_series_equal(
+            snapshots[name].astype(float).sort_index(), values.astype(float).sort_index(), check_names=False
+        )
+
+
+def _expected(warehouse: DuckDbWarehouse, cut: pd.Timestamp, who: Any) -> dict[str, pd.Series[Any]]:
+    """Some of the columns of one cut-off, computed from the raw tables."""
+    day = pd.Timedelta(days=1)
+    end, recently = cut + day, cut - 89 * day
+    orders, payments, tickets = (_raw(warehouse, name) for name in ("orders", "payments", "support_tickets"))
+    orders = orders[(orders["ordered_at"] < end) & (orders["created_at"] < end)]
+    paid = payments.merge(_raw(warehouse, "orders")[["order_id", "customer_id"]], on="order_id")
+    paid = paid[(paid["paid_at"] < end) & (paid["status"] != "failed")]
+    tickets = tickets[tickets["opened_at"] < end]
+    closed = tickets[(tickets["closed_at"] < end) & (tickets["closed_at"] >= recently)]
+    # DATETIME_DIFF counts the full seconds that were passed, as if both ends had no fractions.
+    hours = (closed["closed_at"].dt.floor("s") - closed["opened_at"].dt.floor("s")).dt.total_seconds() / 3600
+    counts = {
+        "orders": orders.groupby("customer_id").size(),
+        "orders_90": orders[orders["ordered_at"] >= recently].groupby("customer_id").size(),
+        "paid": paid.groupby("customer_id")["amount"].sum(),
+        "tickets_90": tickets[tickets["opened_at"] >= recently].groupby("customer_id").size(),
+        "open_tickets": tickets[~(tickets["closed_at"] < end)].groupby("customer_id").size(),
+    }
+    filled = {name: values.astype(float).reindex(who).fillna(0.0) for name, values in counts.items()}
+    return filled | {"resolution_hours_90": hours.groupby(closed["customer_id"]).mean().reindex(who)}
+
+
+def test_the_series_is_whole_months_of_revenue(warehouse: DuckDbWarehouse) -> None:
+    series = _frame(warehouse, "SELECT * FROM marts.forecast_examples ORDER BY month")
+    payments = _raw(warehouse, "payments")
+    kept = payments[payments["status"] == "succeeded"]
+    expected = kept.groupby(pd.to_datetime(kept["paid_at"]).dt.to_period("M"))["amount"].sum().astype(float)
+    months = pd.PeriodIndex(pd.to_datetime(series["month"]), freq="M")
+    assert len(series) == 36
+    assert series["revenue"].round(2).tolist() == expected.reindex(months).fillna(0.0).round(2).tolist()
