@@ -67,7 +67,8 @@ class SyncConfig(_Section):
     ``max_delete_share`` of its rows would be deleted, and is loaded anew when more than
     ``reload_share`` of them differ. A table proven by partitions passes the gate only while none
     has gone unproven for more than ``max_unchecked_days``. ``accept_moving`` lets tables pass that were
-    compared while the source moved, since it gives no consistent read.
+    compared while the source moved, since it gives no consistent read. With ``jobs`` over 1, tables of
+    more than ``range_rows`` rows are loaded by ranges of about that many, so many of them at once.
     """
 
     repair: bool = True
@@ -75,6 +76,8 @@ class SyncConfig(_Section):
     reload_share: Share = 0.1
     max_unchecked_days: Annotated[float, Field(ge=0)] = 7
     accept_moving: bool = False
+    jobs: Annotated[int, Field(ge=1, le=64)] = 1
+    range_rows: Annotated[int, Field(ge=1)] = 1_000_000
 
 
 class PublishConfig(_Section):

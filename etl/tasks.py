@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from etl.errors import ConfigError, DifferenceError, GateShutError, RunError
 from etl.urls import with_password
@@ -41,6 +42,20 @@ class Asked(TypedDict):
     high: str | None
     column: str
     keys: list[str]
+
+
+class Range(TypedDict):
+    """A range of a table that one task stages; see ``etl.sync.ranged.Part``."""
+
+    table: str
+    number: int
+    of: int
+    column: str
+    low: int | None
+    high: int | None
+    staging: str
+    fence: str | None
+    seen: str | None
 
 
 class Backfilled(TypedDict):
@@ -86,6 +101,51 @@ def plan(config: Config) -> list[str]:
         raise ConfigError("the source has no table to sync", "check source.url, and what [tables] excludes")
     log.info("%d tables, children before parents: %s", len(tables), ", ".join(tables))
     return tables
+
+
+def plan_ranges(config: Config, table: str) -> list[Range]:
+    """The ranges by which a table is best loaded whole, to be given to ``load_range`` one by one.
+
+    None if it has been loaded already, or is not larger than ``[sync] range_rows``: then ``take_ranges``,
+    called with nothing, syncs it as it is.
+    """
+    from etl.session import open_session
+    from etl.sync.ranged import drop_stale, parts_of
+
+    with open_session(config, [table]) as session, session.source().snapshot() as snapshot:
+        known = session.table(snapshot, table)
+        if session.ledger.newest_load(table) and session.warehouse.columns("raw", table):
+            return []
+        drop_stale(session.warehouse, table)
+        parts = parts_of(snapshot, known, config.sync.range_rows)
+    log.info("%s: %d ranges", table, len(parts))
+    return [cast("Range", asdict(part)) for part in parts]
+
+
+def load_range(config: Config, part: Range) -> Range:
+    """Stage one range; repeated, it is staged anew. Returns what it was given."""
+    from etl.session import open_session
+    from etl.sync.ranged import Part, stage_part
+
+    with open_session(config, [part["table"]]) as session:
+        source = session.source()
+        with source.snapshot() as snapshot:
+            known = session.table(snapshot, part["table"])
+        rows = stage_part(source, session.warehouse, known, Part(**part))
+    log.info("%s: range %d of %d, %d rows", part["table"], part["number"], part["of"], rows)
+    return part
+
+
+def take_ranges(config: Config, table: str, parts: Iterable[Range]) -> Moved:
+    """Put the staged ranges in the table's place, and sync it: what changed since is brought, and all of it proven."""
+    from etl.session import open_session
+    from etl.sync.ranged import Part
+
+    staged = [Part(**part) for part in parts]
+    if staged:
+        with open_session(config, [table]) as session:
+            session.take_parts(table, staged)
+    return sync_table(config, table)
 
 
 def sync_table(config: Config, table: str) -> Moved:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -68,14 +68,37 @@ class Mover:
                 summed = pool.submit(source.add, chunk)
                 self._stage(chunk)
                 summed.result()
+        self._take(newest, kind, self.extracted - before)
+        return source
+
+    def load_chunks(self, newest: Load | None, kind: LoadKind, rows: Iterable[pa.Table]) -> Load:
+        """Rows that were read elsewhere, into a new table that takes the target's place."""
+        self._create_staging()
+        self.step("extract")
+        for chunk in rows:
+            self._stage(chunk)
+        return self._take(newest, kind, self.extracted)
+
+    def load_staged(self, newest: Load | None, kind: LoadKind, staged: Sequence[str]) -> Load:
+        """Rows that others have staged, into a new table that takes the target's place."""
+        self._create_staging()
+        self.step("gather")
+        into, names = self._warehouse.relation("raw", self._staging), [column.name for column in self._table.columns]
+        parts = [self._warehouse.relation("raw", name) for name in staged]
+        self._warehouse.commit([self._warehouse.dialect.insert_from(into, part, names) for part in parts])
+        self.extracted = int(self._warehouse.query(f"SELECT COUNT(*) AS n FROM {into}")["n"][0].as_py())
+        return self._take(newest, kind, self.extracted)
+
+    def _take(self, newest: Load | None, kind: LoadKind, rows: int) -> Load:
+        """The staging table becomes the target."""
         self._warehouse.flush(self._staging)
         self.step("merge")
-        load = self._next(newest, kind, self.extracted - before)
+        load = self._next(newest, kind, rows)
         staged = self._warehouse.relation("raw", self._staging)
         kept = self._keeper.versions(load, current=staged)
         self._warehouse.commit(self._keeper.carry(staged, load))
         self._warehouse.replace(self._staging, self._table.target, self._recording(load, *kept))
-        return source
+        return load
 
     def merge_window(self, newest: Load) -> set[str]:
         """Extract what is at or past the watermark, and merge it; nothing is written if that is nothing.

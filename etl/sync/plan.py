@@ -10,7 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from etl.config import TableConfig
 from etl.errors import ConfigError
-from etl.warehouses.base import STAGING
+from etl.warehouses.base import RANGE_STAGING, STAGING
 from schemas.table import DELETED_AT, FULL, VALID_FROM, VALID_TO, Column, Cursor, CursorKind, Table
 from schemas.types import Kind, parse
 
@@ -41,8 +41,8 @@ def _refuse_names(tables: Sequence[Table]) -> None:
     for table in tables:
         name, folded = table.target, table.target.casefold()
         remedy = f"rename it in the source, or leave it out: [tables.{json.dumps(name, ensure_ascii=False)}] exclude"
-        if folded.startswith(STAGING):
-            raise ConfigError(f"the source has a table {name}, and {STAGING}… is what staging is called", remedy)
+        if folded.startswith((STAGING, RANGE_STAGING)):
+            raise ConfigError(f"the source has a table {name}, which is what staging tables are called", remedy)
         if folded in seen:
             other = seen[folded].target
             raise ConfigError(f"the source has two tables that are {name} in the warehouse ({other} too)", remedy)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from etl.config import Config
 from etl.errors import RunError, WarehouseError
 from etl.ledger import Ledger, Presence, Run, new_id
 from etl.scratch import Scratch
-from etl.sources.base import Source
+from etl.sources.base import Snapshot, Source
 from etl.sync.move import Context, Progress
 from etl.sync.plan import chosen, configured
+from etl.sync.ranged import Part, drop_stale, load_parts, parts_of, take_parts
 from etl.sync.scope import Scoper
-from etl.sync.table import Synced, sync_table
+from etl.sync.table import Ahead, Synced, sync_table
 from etl.verify.comparison import Comparer
+from etl.verify.keeping import Keeper
 from etl.warehouses.base import Warehouse
 from schemas.table import Table
 
@@ -42,41 +45,103 @@ def sync(
 ) -> Iterator[Synced | Failed]:
     """Sync the named tables, or all, yielding each as it is done.
 
-    All tables are read at one instant: the snapshot is open from the first to the last. Raises
-    ``ConfigError`` before anything moves if a name is unknown.
+    All tables are read at one instant: the snapshot is open from the first to the last. Large ones that are
+    loaded whole may have been loaded by ranges before. Raises ``ConfigError`` before anything moves if a
+    name is unknown.
     """
-    ledger = Ledger(warehouse)
-    run_id = new_id()
-    scratch = Scratch(config.warehouse.memory_limit)
+    run = _Run(config, source, warehouse, Ledger(warehouse), Scratch(config.warehouse.memory_limit), progress)
     try:
+        ahead = run.load_ahead(tables, full=full) if config.sync.jobs > 1 else {}
         with source.snapshot() as snapshot:
             known = configured(snapshot.tables(), config.tables)
             selected = chosen(known, tables)
-            scoper = Scoper(snapshot, warehouse, ledger, config.tables)
+            context = run.context(snapshot)
             for table in selected:
-                scoper.partitioning(table)  # refuses what cannot divide it
-            ledger.write(Run(run_id, "sync"))
-            warehouse.label(run=run_id)
+                context.scoper.partitioning(table)  # refuses what cannot divide it
+            run.ledger.write(Run(run.run_id, "sync"))
+            warehouse.label(run=run.run_id)
             if warehouse.exclusive:
                 _drop_leftovers(warehouse)
-            _tell_vanished(ledger, known, config)
-            comparer = Comparer(snapshot, warehouse, scratch)
-            context = Context(
-                snapshot, source.identity, warehouse, ledger, comparer, scoper, config.sync, run_id, progress
-            )
+            drop_stale(warehouse)
+            _tell_vanished(run.ledger, known, config)
             failures = 0
             for table in selected:
                 try:
-                    synced = _leased(context, table, full=full)
+                    synced = _leased(context, table, full=full and table.target not in ahead)
+                    synced = synced.after(ahead.get(table.target))
                     log.info(synced.summary())
                     yield synced
                 except RunError as error:
                     failures += 1
                     log.error("%s: failed", table.target)
                     yield Failed(table.target, error)
-            ledger.write(Run(run_id, "sync", exit_code=3 if failures else 0))
+            run.ledger.write(Run(run.run_id, "sync", exit_code=3 if failures else 0))
     finally:
-        scratch.close()
+        run.scratch.close()
+
+
+def take_staged(
+    config: Config, source: Source, warehouse: Warehouse, ledger: Ledger, name: str, parts: Sequence[Part]
+) -> None:
+    """Put ranges that other tasks have staged in a table's place; raises ``RunError`` if one is missing."""
+    run = _Run(config, source, warehouse, ledger, Scratch(config.warehouse.memory_limit), lambda _t, _s, _r: None)
+    try:
+        with source.snapshot() as snapshot, warehouse.lease(name):
+            (table,) = chosen(configured(snapshot.tables(), config.tables), [name])
+            Keeper(warehouse, ledger, table).prepare()
+            take_parts(run.context(snapshot), table, parts)
+    finally:
+        run.scratch.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What one run is made of, whatever snapshots it takes."""
+
+    config: Config
+    source: Source
+    warehouse: Warehouse
+    ledger: Ledger
+    scratch: Scratch
+    progress: Progress
+    run_id: str = field(default_factory=new_id)
+
+    def context(self, snapshot: Snapshot) -> Context:
+        """What the tables that are read in a snapshot share."""
+        comparer = Comparer(snapshot, self.warehouse, self.scratch)
+        scoper = Scoper(snapshot, self.warehouse, self.ledger, self.config.tables)
+        identity, wishes = self.source.identity, self.config.sync
+        return Context(
+            snapshot, identity, self.warehouse, self.ledger, comparer, scoper, wishes, self.run_id, self.progress
+        )
+
+    def load_ahead(self, names: Sequence[str], *, full: bool) -> dict[str, Ahead]:
+        """Load large tables by ranges, where the whole of them is to be loaded; one that fails is left to the sync."""
+        plans: list[tuple[Table, tuple[Part, ...]]] = []
+        with self.source.snapshot() as snapshot:
+            context = self.context(snapshot)
+            for table in chosen(configured(snapshot.tables(), self.config.tables), names):
+                if full or not self._is_loaded(table):
+                    plans.append((table, parts_of(snapshot, table, self.config.sync.range_rows)))
+        done: dict[str, Ahead] = {}
+        for table, parts in plans:
+            started = time.monotonic()
+            try:
+                if len(parts) > 1:
+                    rows = self._load_parts(context, table, parts)
+                    done[table.target] = Ahead(rows, time.monotonic() - started)
+            except RunError as error:
+                log.warning("%s: loading it by ranges failed, it is tried as a whole: %s", table.target, error.message)
+        return done
+
+    def _load_parts(self, context: Context, table: Table, parts: Sequence[Part]) -> int:
+        with self.warehouse.lease(table.target):
+            _drop_leftovers(self.warehouse, table.target)
+            Keeper(self.warehouse, self.ledger, table).prepare()
+            return load_parts(context, self.source, table, parts, self.config.sync).extracted
+
+    def _is_loaded(self, table: Table) -> bool:
+        return bool(self.ledger.newest_load(table.target) and self.warehouse.columns("raw", table.target))
 
 
 def _leased(context: Context, table: Table, *, full: bool) -> Synced:

@@ -25,6 +25,14 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """What was loaded of a table by ranges, before the sync that proves it."""
+
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Synced:
     """What one table's sync did.
 
@@ -40,6 +48,13 @@ class Synced:
     differences: tuple[Difference, ...]
     drift: str
     seconds: float
+
+    def after(self, ahead: Ahead | None) -> Synced:
+        """The same with what was loaded by ranges before."""
+        if ahead is None:
+            return self
+        rows, seconds = self.extracted + ahead.rows, self.seconds + ahead.seconds
+        return replace(self, kind=LoadKind.FULL, extracted=rows, seconds=seconds)
 
     def summary(self) -> str:
         """One line for a log."""

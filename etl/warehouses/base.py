@@ -27,6 +27,15 @@ def staging_prefix(target: str) -> str:
     return f"{STAGING}{hashlib.sha256(target.encode()).hexdigest()[:16]}_"
 
 
+RANGE_STAGING = "_etl_range_"
+"""Begins the names of staged ranges of a table, which several tasks load and another one takes within a day."""
+
+
+def range_staging_prefix(target: str) -> str:
+    """What begins the staged ranges of ``target`` and of no other table."""
+    return staging_prefix(target).replace(STAGING, RANGE_STAGING, 1)
+
+
 def staging_name(target: str, role: str = "rows") -> str:
     """A name for a staging table of ``target`` that no other run, thread or attempt has."""
     return f"{staging_prefix(target)}{role}_{uuid.uuid4().hex[:8]}"
