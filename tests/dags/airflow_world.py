@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,16 @@ from schemas.hopify import metadata
 
 DAGS = Path(__file__).parents[2] / "dags"
 DAG_IDS = ("source_simulation", "warehouse_backfill", "warehouse_marts", "warehouse_sync")
-Run = Callable[[str], Any]
-"""Runs a DAG to its end and returns its run."""
+Run = Callable[..., Any]
+"""Runs a DAG, with parameters if it takes any, to its end and returns its run."""
+
+
+def states(ended: Any) -> dict[str, Counter[str]]:
+    """By task, how many of its instances ended in which state."""
+    found: dict[str, Counter[str]] = {}
+    for instance in ended.get_task_instances():
+        found.setdefault(instance.task_id, Counter())[str(instance.state)] += 1
+    return found
 
 
 def write_config(directory: Path, *, only: tuple[str, ...] = (), repair: bool = True) -> Path:

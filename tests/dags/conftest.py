@@ -58,15 +58,19 @@ def dagbag() -> Any:
 
 @pytest.fixture(scope="session")
 def run(dagbag: Any) -> Run:
-    """Runs a DAG to its end in this process and returns its run."""
+    """Runs a DAG to its end in this process, with parameters if it takes any, and returns its run."""
 
-    def run_dag(dag_id: str) -> Any:
-        dag = dagbag.dags[dag_id]
+    from airflow.dag_processing.dagbag import DagBag
+
+    def run_dag(dag_id: str, **parameters: Any) -> Any:
+        # Read anew, as a worker does: a run leaves its parameters in the DAG.
+        dag = DagBag(str(DAGS / f"{dag_id}.py")).dags[dag_id]
         for task in dag.tasks:
             task.retry_delay = timedelta()
-        # dag.test() looks deadlines up by an identifier that they have only under a scheduler.
-        with patch.object(dag, "deadline", []):
-            return dag.test()
+        # dag.test() looks deadlines up by an identifier that they have only under a scheduler, and calls
+        # back without the run's parameters.
+        with patch.object(dag, "deadline", []), patch.object(dag, "has_on_failure_callback", new=False):
+            return dag.test(run_conf=parameters)
 
     return run_dag
 

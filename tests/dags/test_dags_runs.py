@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from airflow_world import Run, write_config
-
-
-def states(ended: Any) -> dict[str, Counter[str]]:
-    """By task, how many of its instances ended in which state."""
-    found: dict[str, Counter[str]] = {}
-    for instance in ended.get_task_instances():
-        found.setdefault(instance.task_id, Counter())[str(instance.state)] += 1
-    return found
+from airflow_world import Run, states, write_config
 
 
 def announcements() -> list[dict[str, Any]]:
