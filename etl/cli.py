@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
@@ -224,6 +224,9 @@ def verify(
     repair: Annotated[
         bool, typer.Option("--repair", help="Bring the warehouse to the source where they differ.")
     ] = False,
+    samples: Annotated[
+        bool, typer.Option("--samples", help="Compare sums, extremes, counts and groups instead of rows.")
+    ] = False,
     mode: Annotated[ModeChoice, typer.Option(help="Who sums the warehouse's rows.")] = ModeChoice.AUTO,
     json_: JsonOption = False,
     config_file: ConfigOption = None,
@@ -235,6 +238,11 @@ def verify(
     from etl.verify.report import as_json
     from etl.verify.rowsum import Mode
 
+    if samples and repair:
+        raise ConfigError("samples repair nothing", "leave out --samples or --repair")
+    if samples:
+        _compare_samples(config.load(config_file), tables or (), as_json=json_)
+        return
     forced = None if mode is ModeChoice.AUTO else Mode(mode.value)
     with open_session(config.load(config_file)) as session:
         results = list(session.verify(tables or (), repair=repair, mode=forced))
@@ -248,6 +256,28 @@ def verify(
     if len(verified) < len(results):
         raise typer.Exit(ExitCode.FAILED)
     if not all(v.check.equal for v in verified):
+        raise typer.Exit(ExitCode.DIFFERENT)
+
+
+def _compare_samples(settings: config.Config, tables: Sequence[str], *, as_json: bool) -> None:
+    """Print every table's samples; exit 1 where one differs, 3 where a table could not be asked."""
+    from etl.console import show_error, show_samples
+    from etl.session import open_session
+    from etl.sync.run import Failed
+
+    with open_session(settings) as session:
+        results = list(session.samples(tables))
+    failed = [result for result in results if isinstance(result, Failed)]
+    found = [sample for result in results if not isinstance(result, Failed) for sample in result]
+    if as_json:
+        print(json.dumps([asdict(sample) | {"equal": sample.equal} for sample in found], ensure_ascii=False, indent=2))
+    else:
+        show_samples(found)
+    for result in failed:
+        show_error(result.error)
+    if failed:
+        raise typer.Exit(ExitCode.FAILED)
+    if not all(sample.equal for sample in found):
         raise typer.Exit(ExitCode.DIFFERENT)
 
 

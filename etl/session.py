@@ -24,6 +24,7 @@ from etl.sync.run import Failed, sync
 from etl.sync.table import Synced
 from etl.verify.comparison import Comparer
 from etl.verify.rowsum import Mode
+from etl.verify.samples import Sample, samples
 from etl.verify.verify import Verified, Verifier
 from etl.warehouses.base import Warehouse
 from schemas.table import Table
@@ -95,6 +96,15 @@ class Session:
             announce=announce,
             progress=progress,
         )
+
+    def samples(self, tables: Sequence[str] = ()) -> Iterator[list[Sample] | Failed]:
+        """Aggregates of tables asked of a fresh snapshot and of the warehouse, yielding each table's."""
+        with self.source().snapshot() as snapshot:
+            for table in plan.chosen(plan.configured(snapshot.tables(), self.config.tables), tables):
+                try:
+                    yield samples(snapshot, self.warehouse, table)
+                except RunError as error:
+                    yield Failed(table.target, error)
 
     def _verified(self, verifier: Verifier, table: Table, *, repair: bool) -> Verified:
         if not repair:

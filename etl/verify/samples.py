@@ -1,0 +1,132 @@
+"""Sample queries: aggregates of every column, asked of the source and of the warehouse, side by side.
+
+They prove less than a rowsum and are told more easily: sums, extremes, numbers of values and the groups
+of columns with few of them are figures a person knows. Each engine answers in its own SQL over its own
+storage, so what a reader or a rowsum might hide would show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from etl.errors import RunError
+from etl.sources.base import Snapshot
+from etl.verify.spelling import Spelling, spelling
+from etl.warehouses.base import Warehouse
+from schemas.table import Column, Table
+from schemas.types import Kind
+
+GROUPS = 12
+"""A column with at most so many values is also compared group by group."""
+
+_GROUPED = (Kind.STRING, Kind.BOOL, Kind.INT, Kind.DATE)
+_AT_ONCE = 20
+"""Columns of one query; more make statements longer than engines like."""
+
+Query = Callable[[str], pa.Table]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One figure of a table, as text for people; ``column`` is empty for the number of rows."""
+
+    table: str
+    column: str
+    measure: str
+    source: str
+    warehouse: str
+
+    @property
+    def equal(self) -> bool:
+        """Whether both sides answered the same."""
+        return self.source == self.warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One side of a table: where it is, how to ask, how the answers are spelled."""
+
+    query: Query
+    spelling: Spelling
+    relation: str
+
+    def ask(self, columns: Sequence[Column], names: dict[str, list[str]]) -> dict[tuple[str, str], str]:
+        """Rows, and by column and name the measures called for."""
+        found: dict[tuple[str, str], str] = {}
+        for start in range(0, max(len(columns), 1), _AT_ONCE):
+            found |= self._asked(columns[start : start + _AT_ONCE], names)
+        return found
+
+    def _asked(self, columns: Sequence[Column], names: dict[str, list[str]]) -> dict[tuple[str, str], str]:
+        wanted = [(column, name) for column in columns for name in names[column.name]]
+        expressions = [self.spelling.number(self.spelling.rows)]
+        expressions += [self.spelling.measures(column)[name] for column, name in wanted]
+        listed = ", ".join(f"{expression} AS m{i}" for i, expression in enumerate(expressions))
+        row = self.query(f"SELECT {listed} FROM {self.relation} AS etl_rows")
+        texts = [None if column[0].as_py() is None else str(column[0].as_py()) for column in row.columns]
+        read = {
+            (column.name, name): self.spelling.read(name, column.type, text)
+            for (column, name), text in zip(wanted, texts[1:], strict=True)
+        }
+        return {("", "rows"): str(texts[0]), **read}
+
+    def groups(self, column: Column) -> dict[str, str]:
+        """How often each value occurs, NULL left out."""
+        x, spelled = self.spelling.dialect.quote(column.name), self.spelling
+        value, count = f"MIN({spelled.text(x, column.type)})", spelled.number(spelled.rows)
+        rows = self.query(
+            f"SELECT {value} AS v, {count} AS n FROM {self.relation} AS etl_rows WHERE {x} IS NOT NULL "
+            f"GROUP BY {spelled.group(x, column.type)}"
+        )
+        texts = zip(rows["v"].to_pylist(), rows["n"].to_pylist(), strict=True)
+        return {spelled.read("value", column.type, str(text)): str(n) for text, n in texts}
+
+
+def samples(snapshot: Snapshot, warehouse: Warehouse, table: Table) -> list[Sample]:
+    """Every figure of one table, from the snapshot and from the warehouse as it is now.
+
+    Raises ``RunError`` for a table, or a column, that has not been synced.
+    """
+    _require(warehouse, table)
+    source = _Side(snapshot.query, spelling(snapshot.dialect), snapshot.relation(table))
+    copy = _Side(warehouse.query, spelling(warehouse.dialect), warehouse.live(table))
+    names = {column.name: _shared(source, copy, column) for column in table.columns}
+    ours, theirs = source.ask(table.columns, names), copy.ask(table.columns, names)
+    found = [Sample(table.target, "", "rows", ours["", "rows"], theirs["", "rows"])]
+    for column in table.columns:
+        keys = [(column.name, name) for name in names[column.name]]
+        found += [Sample(table.target, *key, ours[key], theirs[key]) for key in keys]
+        if column.type.kind in _GROUPED and _is_few(ours, theirs, column):
+            found += _grouped(table, column, source, copy)
+    return found
+
+
+def _require(warehouse: Warehouse, table: Table) -> None:
+    held = warehouse.columns("raw", table.target)
+    missing = [column.name for column in table.columns if column.name not in held]
+    if missing:
+        what = f"column {missing[0]} of table {table.name}" if held else f"table {table.name}"
+        raise RunError(f"{what} has not been synced", f"run: etl sync {table.target}")
+
+
+def _shared(source: _Side, copy: _Side, column: Column) -> list[str]:
+    """The measures that both engines have of a column."""
+    theirs = copy.spelling.measures(column)
+    return [name for name in source.spelling.measures(column) if name in theirs]
+
+
+def _is_few(ours: dict[tuple[str, str], str], theirs: dict[tuple[str, str], str], column: Column) -> bool:
+    """Whether a column has few values, fewer than rows, on both sides."""
+    counts = [(int(side[column.name, "distinct"]), int(side["", "rows"])) for side in (ours, theirs)]
+    return not column.type.large and all(0 < values <= GROUPS and values < rows for values, rows in counts)
+
+
+def _grouped(table: Table, column: Column, source: _Side, copy: _Side) -> Iterator[Sample]:
+    """The groups of both sides, the largest first."""
+    ours, theirs = source.groups(column), copy.groups(column)
+    order = sorted(ours.keys() | theirs.keys(), key=lambda value: (-int(ours.get(value, 0)), value))
+    for value in order:
+        yield Sample(table.target, column.name, f"= {value}", ours.get(value, "0"), theirs.get(value, "0"))
