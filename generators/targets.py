@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -16,6 +17,7 @@ _ENGINES = {
     "postgres": "postgresql",
     "mssql": "mssql",
 }
+_PASSWORD = re.compile(r"^([A-Za-z][\w+.-]*://[^:@/?#]*):.*@", re.DOTALL)
 _FILES = {"sqlite", "parquet"}
 
 
@@ -51,10 +53,12 @@ def target(url: str) -> Target:
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown."""
+    """The URL as it may be shown, also where an unencoded ``/``, ``?`` or ``#`` of a password cuts the host short."""
     parts = urlsplit(url)
     account, at, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{account.partition(':')[0]}{at}{host}")) if at else url
+    if not at:
+        return _PASSWORD.sub(r"\1@", url)
+    return urlunsplit(parts._replace(netloc=f"{account.partition(':')[0]}{at}{host}"))
 
 
 def _check_server(found: Target) -> None:
@@ -63,6 +67,9 @@ def _check_server(found: Target) -> None:
         parts = urlsplit(found.url)
         names_one = found.url.partition(":")[2].startswith("//") and parts.port != 0
     except ValueError as error:
-        raise GeneratorError(f"{without_password(found.url)!r} cannot be read: {error}. Give {FORMS}.") from error
+        raise GeneratorError(
+            f"{without_password(found.url)!r} has no host and port that can be read. "
+            f"Give {FORMS}, with % codes for special characters of names and passwords."
+        ) from error
     if not names_one:
         raise GeneratorError(f"{without_password(found.url)!r} names no server. Give {FORMS}.")

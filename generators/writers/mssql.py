@@ -49,9 +49,7 @@ class MssqlWriter:
         self._refused: set[str] = set()
 
     def __enter__(self) -> Self:
-        with told(str(self._to)):
-            self._connection = connect(self._to.url)
-        self._cursor = self._connection.cursor()
+        self._connect()
         self._babelfish = self._one(_NO_BULK_COPY)
         try:
             self._make_room()
@@ -83,6 +81,11 @@ class MssqlWriter:
                 finished = True
         finally:
             self._close(keep=finished)
+
+    def _connect(self) -> None:
+        with told(str(self._to)):
+            self._connection = connect(self._to.url)
+        self._cursor = self._connection.cursor()
 
     def _make_room(self) -> None:
         """Drop the world's tables, or stop where there are any."""
@@ -154,13 +157,16 @@ class MssqlWriter:
         return ddl.quoted(self._dialect, identifier)
 
     def _close(self, *, keep: bool) -> None:
+        """Disconnect; what is not to be kept is dropped on a new connection, as this one may be broken."""
+        self._connection.close()
+        if keep:
+            return
         try:
-            if not keep:
-                self._run(ddl.drops(self._metadata, self._dialect))
+            self._connect()
+            self._run(ddl.drops(self._metadata, self._dialect))
+            self._connection.close()
         except GeneratorError as error:
             log.warning("what was not finished could not be dropped: %s", error)
-        finally:
-            self._connection.close()
 
 
 def _first_line(error: BaseException) -> str:

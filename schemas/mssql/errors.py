@@ -63,7 +63,10 @@ _REMEDIES = {
 _SIGNS: tuple[tuple[Trouble, str], ...] = (
     (Trouble.CERTIFICATE, r"certificate|ssl provider|ssl routines|tls handshake|self-signed"),
     (Trouble.DATABASE, r"cannot open database|database .* does not exist|invalid catalog name"),
-    (Trouble.LOGIN, r"login failed|password authentication failed|invalid authorization|authentication failed"),
+    (
+        Trouble.LOGIN,
+        r"login failed|password authentication failed|invalid authorization|authentication (failed|request)",
+    ),
     (Trouble.LOGIN, r"no kerberos credentials|sspi provider|gssapi error"),
     (Trouble.UNREACHABLE, r"login timeout|name or service not known|failed to lookup|connection refused"),
     (Trouble.UNREACHABLE, r"client unable to establish|server rejected|connection timeout"),

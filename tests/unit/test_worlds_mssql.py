@@ -143,7 +143,7 @@ def test_a_load_that_is_interrupted_is_not_inserted_instead(wire: Any) -> None:
     with pytest.raises(KeyboardInterrupt):
         worlds.generate("churn", URL, customers=4)
     assert not any(statement.startswith("INSERT") for statement in notes.said)
-    assert course(notes)[-3:] == ["DROP", "COMMIT", "close"]
+    assert course(notes)[-5:] == ["close", "BEGIN", "DROP", "COMMIT", "close"]
 
 
 def test_a_filled_database_is_refused_unless_replaced(wire: Any) -> None:
