@@ -68,7 +68,7 @@ def _check_server(found: Target) -> None:
         names_one = found.url.partition(":")[2].startswith("//") and parts.port != 0
     except ValueError as error:
         raise GeneratorError(
-            f"{without_password(found.url)!r} has no host and port that can be read. "
+            f"{without_password(found.url)!r} cannot be read: that is no host and port. "
             f"Give {FORMS}, with % codes for special characters of names and passwords."
         ) from error
     if not names_one:
