@@ -199,6 +199,10 @@ def sync(
     tables: Tables = None,
     full: Annotated[bool, typer.Option("--full", help="Load everything anew.")] = False,
     no_repair: Annotated[bool, typer.Option("--no-repair", help="Report what differs, do not bring it.")] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many ranges of a large table are loaded at once."),
+    ] = None,
     config_file: ConfigOption = None,
 ) -> None:
     """Bring tables to the source's state, moving what changed, and prove them equal."""
@@ -207,8 +211,8 @@ def sync(
     from etl.sync.run import Failed
 
     settings = config.load(config_file)
-    if no_repair:
-        settings = settings.model_copy(update={"sync": settings.sync.model_copy(update={"repair": False})})
+    given = ({"repair": False} if no_repair else {}) | ({"jobs": jobs} if jobs else {})
+    settings = settings.model_copy(update={"sync": settings.sync.model_copy(update=given)})
     with open_session(settings, tables or ()) as session, row_progress("syncing") as progress:
         results = list(session.sync(tables or (), full=full, progress=progress))
     show_synced(results)
@@ -383,6 +387,31 @@ def dashboard(
 
     with open_session(config.load(config_file)) as session:
         out.print(str(session.dashboard(output)))
+
+
+@app.command("looker")
+def looker_(
+    create: Annotated[bool, typer.Option("--create", help="Make the views in the marts' dataset first.")] = False,
+    project: Annotated[str | None, typer.Option(help="Another Google Cloud project than the warehouse's.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Another dataset than the warehouse's marts.")] = None,
+    template: Annotated[str, typer.Option(help="Id of a report to copy; a blank one if not given.")] = "",
+    config_file: ConfigOption = None,
+) -> None:
+    """Print a link to Looker Studio for each report, its data source set."""
+    from etl.publish import looker
+    from etl.session import open_session
+
+    settings = config.load(config_file)
+    views = looker.views(settings.publish.world)
+    if create:
+        with open_session(settings) as session:
+            looker.create(session.warehouse, views)
+            print(f"{len(views)} views in the marts of {session.warehouse.identity}")
+        if not looker.is_bigquery(settings.warehouse.url) and not (project and dataset):
+            return
+    where = looker.place(settings.warehouse.url, project, dataset)
+    for view in views:
+        print(f"{looker.title(view)}\n  {looker.link(view, where, template)}")
 
 
 @app.command()

@@ -16,11 +16,12 @@ from etl.publish.gate import Gate
 from etl.publish.marts import MartResult, build
 from etl.publish.queries import Query, chosen, load
 from etl.scratch import Scratch
-from etl.sources.base import Source
+from etl.sources.base import Snapshot, Source
 from etl.sync import plan
 from etl.sync.backfill import SLICE_ROWS, Backfilled, Estimate, Wanted, backfill
 from etl.sync.move import Progress
-from etl.sync.run import Failed, sync
+from etl.sync.ranged import Part
+from etl.sync.run import Failed, sync, take_staged
 from etl.sync.table import Synced
 from etl.verify.comparison import Comparer
 from etl.verify.rowsum import Mode
@@ -71,6 +72,14 @@ class Session:
                         yield Failed(table.target, error)
         finally:
             scratch.close()
+
+    def table(self, snapshot: Snapshot, name: str) -> Table:
+        """The table called ``name`` as it is configured; raises ``ConfigError`` if there is none."""
+        return plan.chosen(plan.configured(snapshot.tables(), self.config.tables), [name])[0]
+
+    def take_parts(self, name: str, parts: Sequence[Part]) -> None:
+        """Put staged ranges in a table's place; raises ``RunError`` if one is missing."""
+        take_staged(self.config, self.source(), self.warehouse, self.ledger, name, parts)
 
     def backfill(
         self,
@@ -157,8 +166,8 @@ class Session:
 
 
 def raw_tables(queries: Iterable[Query]) -> set[str]:
-    """The tables in raw that queries read."""
-    return {name for query in queries for name in query.tables}
+    """The copies, or their histories, that queries read."""
+    return {name for query in queries for room, name in query.reads if room in ("raw", "raw_history")}
 
 
 @contextmanager
@@ -174,6 +183,8 @@ def open_session(config: Config, tables: Sequence[str] | None = None) -> Iterato
             plan.chosen(plan.configured(snapshot.tables(), config.tables), tables)
     warehouse = open_warehouse(config, create=tables is not None)
     try:
-        yield Session(config, warehouse, Ledger(warehouse))
+        ledger = Ledger(warehouse)
+        warehouse.soft_tables = ledger.soft_tables  # type: ignore[method-assign]  # what the ledger knows
+        yield Session(config, warehouse, ledger)
     finally:
         warehouse.close()
