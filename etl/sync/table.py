@@ -7,7 +7,7 @@ import logging
 import time
 from dataclasses import dataclass, replace
 
-from etl.errors import RunError, StoppedTableError
+from etl.errors import LostRaceError, RunError, StoppedTableError
 from etl.ledger import FULL_SCOPE, Check, Load, LoadKind, keeps_deleted
 from etl.ranges import Ranges
 from etl.sync.move import Context, Mover
@@ -89,11 +89,29 @@ class _TableSync:
 
     def run(self, *, full: bool) -> Synced:
         newest = self._ledger.newest_load(self._table.target)
+        if newest and self._overtaken(newest):
+            return self._as_proven(newest)
         held = self._warehouse.columns("raw", self._table.target)
         self._keeper.prepare()
         if newest is None or not held or full:
             return self._prove(self._mover.load_all(newest, LoadKind.FULL))
         return self._prove(self._load_changes(newest, held))
+
+    def _overtaken(self, newest: Load) -> bool:
+        """Whether another run, while this one waited, has loaded a later snapshot: bringing this one would go back."""
+        run, instant = self._context.run_id, self._context.snapshot.instant
+        return newest.run_id != run and newest.load_id > run and newest.snapshot_at > instant
+
+    def _as_proven(self, newest: Load) -> Synced:
+        """What the other run has proven; raises ``LostRaceError`` if it has not."""
+        check = self._ledger.newest_checks().get(self._table.target)
+        if check is None or check.load_id != newest.load_id or not check.equal:
+            raise LostRaceError(
+                f"table {self._table.name}: another run has loaded it meanwhile, but not proven it",
+                "run the same command again",
+            )
+        log.info("%s: another run has brought and proven a later state meanwhile", self._table.target)
+        return Synced(self._table.target, None, 0, 0, check, (), "", time.monotonic() - self._started)
 
     def _load_changes(self, newest: Load, held: dict[str, str]) -> Side:
         self._refuse_other_source(newest)
