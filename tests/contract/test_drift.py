@@ -29,6 +29,7 @@ def _add(project: Project, column: Column, default: str = "") -> None:
     project.source.execute(f"ALTER TABLE items ADD COLUMN {project.source.column_ddl(column)}{default}")
 
 
+@pytest.mark.every_warehouse
 def test_a_new_column(loaded: Project) -> None:
     _add(loaded, WIDER.columns[-1])
     result = loaded.synced()
@@ -58,6 +59,7 @@ def test_verifying_before_the_new_column_was_synced_says_what_to_do(loaded: Proj
     assert loaded.verified().check.equal
 
 
+@pytest.mark.every_warehouse
 def test_a_dropped_column_is_kept_and_reported(loaded: Project) -> None:
     loaded.source.execute("ALTER TABLE items DROP COLUMN amount")
     loaded.source.execute(f"INSERT INTO items VALUES (5000, 'new', '{'2025-01-01 00:00:00.000000'}')")
@@ -115,6 +117,7 @@ def test_a_renamed_column_is_a_new_one_beside_the_old(loaded: Project) -> None:
     assert "new column" not in loaded.synced().drift
 
 
+@pytest.mark.every_warehouse
 def test_a_column_renamed_in_case_alone_is_the_same_column(loaded: Project) -> None:
     loaded.source.execute(
         'ALTER TABLE items RENAME COLUMN amount TO "Amount"', 'UPDATE items SET "Amount" = "Amount" + 1'

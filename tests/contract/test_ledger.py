@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from support.items import ITEMS, items
 from support.project import Project
 
 
+@pytest.mark.every_warehouse
 def test_a_ledger_without_the_newest_columns_gets_them(project: Project) -> None:
     project.source.create(ITEMS)
     project.source.insert(ITEMS, items(range(5)))

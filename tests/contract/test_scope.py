@@ -45,6 +45,7 @@ def test_a_silent_change_beside_a_touched_row_is_found(loaded: Project) -> None:
     loaded.assert_equal(ITEMS)
 
 
+@pytest.mark.every_warehouse
 def test_the_partition_a_row_was_in_before_is_compared_too(loaded: Project) -> None:
     tables = {"items": {"verify": "touched", "partition": "amount", "partition_size": 10}}
     loaded.synced(tables=tables)

@@ -25,6 +25,7 @@ def loaded(project: Project) -> Project:
     return project
 
 
+@pytest.mark.every_warehouse
 def test_the_first_load_is_full_and_proven(loaded: Project) -> None:
     loaded.assert_equal(ITEMS)
     load, check = loaded.loads()[-1], loaded.checks()[-1]
@@ -35,6 +36,7 @@ def test_the_first_load_is_full_and_proven(loaded: Project) -> None:
     assert loaded.gate() == ""
 
 
+@pytest.mark.every_warehouse
 def test_only_what_changed_is_moved(loaded: Project) -> None:
     loaded.source.insert(ITEMS, items(range(ROWS, ROWS + 5)))
     loaded.source.execute(changing("id < 3", ROWS + 10, amount="-1"))
@@ -88,6 +90,7 @@ def test_a_change_that_did_not_touch_the_cursor_is_found_by_the_rowsum(loaded: P
     loaded.assert_equal(ITEMS)
 
 
+@pytest.mark.every_warehouse
 def test_a_delete_is_found_by_the_rowsum(loaded: Project) -> None:
     loaded.source.execute("DELETE FROM items WHERE id IN (10, 20)")
     result = loaded.synced()
@@ -137,6 +140,7 @@ def test_a_refill_with_other_keys_stops_and_goes_on_when_allowed(loaded: Project
     loaded.assert_equal(ITEMS)
 
 
+@pytest.mark.every_warehouse
 def test_more_than_a_tenth_differing_is_loaded_anew(loaded: Project) -> None:
     loaded.source.execute(changing("id < 150", None, amount="-1"))
     result = loaded.synced()
@@ -177,6 +181,7 @@ def test_a_table_without_a_cursor_moves_only_what_differs(project: Project) -> N
     project.assert_equal(CURSORLESS)
 
 
+@pytest.mark.every_warehouse
 def test_a_table_without_a_key_is_a_multiset(project: Project) -> None:
     project.source.create(KEYLESS)
     project.source.insert(
@@ -295,6 +300,7 @@ def test_without_repair_differences_stay_and_are_named(loaded: Project) -> None:
     loaded.assert_equal(ITEMS)
 
 
+@pytest.mark.every_warehouse
 def test_an_edit_of_the_warehouse_is_repaired_by_the_next_sync(loaded: Project) -> None:
     loaded.warehouse.execute(
         "UPDATE raw.items SET amount = 12345 WHERE id = 1",
@@ -306,6 +312,7 @@ def test_an_edit_of_the_warehouse_is_repaired_by_the_next_sync(loaded: Project) 
     loaded.assert_equal(ITEMS)
 
 
+@pytest.mark.every_warehouse
 def test_staging_that_a_killed_run_left_is_dropped(loaded: Project) -> None:
     with loaded.warehouse.opened() as warehouse:
         integer = {"id": warehouse.dialect.ddl(types.INT)}
@@ -316,6 +323,7 @@ def test_staging_that_a_killed_run_left_is_dropped(loaded: Project) -> None:
     loaded.assert_equal(ITEMS)
 
 
+@pytest.mark.every_warehouse
 def test_staging_of_another_table_is_another_runs(loaded: Project) -> None:
     """Even of a table whose name begins with this one's."""
     with loaded.warehouse.opened() as warehouse:
@@ -325,6 +333,7 @@ def test_staging_of_another_table_is_another_runs(loaded: Project) -> None:
         assert warehouse.leftovers("items_more") == [other]
 
 
+@pytest.mark.every_warehouse
 def test_staging_of_a_table_that_failed_is_dropped(loaded: Project) -> None:
     def fail(_table: str, step: str, rows: int) -> None:
         if step == "extract" and rows:
@@ -336,6 +345,7 @@ def test_staging_of_a_table_that_failed_is_dropped(loaded: Project) -> None:
         assert warehouse.tables("raw") == ["items"]
 
 
+@pytest.mark.every_warehouse
 def test_a_table_dropped_in_the_warehouse_is_loaded_anew(loaded: Project) -> None:
     loaded.warehouse.execute("DROP TABLE raw.items")
     assert loaded.synced().kind is LoadKind.FULL

@@ -66,10 +66,10 @@ def test_what_its_catalog_calls_a_type_is_known(opened: Warehouse) -> None:
     assert opened.columns("raw", "t") == expected
 
 
-def test_it_passes_the_vectors_of_every_type(opened: Warehouse) -> None:
+def test_it_passes_the_vectors_of_every_type(warehouse: WarehouseEngine, opened: Warehouse) -> None:
     large = [LogicalType(kind.kind, large=True) for kind in (types.STRING, types.BYTES)]
     table = Table("t", tuple(Column(str(t), t) for t in (*ODD, types.CHAR, *large)))
-    assert EngineProof(opened, opened.dialect).failures(table) == []
+    assert {str(type_) for type_ in EngineProof(opened, opened.dialect).failures(table)} == set(warehouse.unproven)
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)

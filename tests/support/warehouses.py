@@ -24,6 +24,8 @@ class WarehouseEngine(ABC):
     name: ClassVar[str]
     gaps: ClassVar[dict[str, str]] = {}
     """What this engine cannot hold or do, each with its reason."""
+    unproven: ClassVar[dict[str, str]] = {}
+    """The types whose vectors it fails, so that they are streamed, each with the reason."""
 
     @property
     @abstractmethod
@@ -84,6 +86,8 @@ class BigQueryEngine(WarehouseEngine):
         str(number): "local-bigquery loads every decimal with nine or eighteen digits after the point"
         for number in (10**38 - 1, 1 - 10**38)
     }
+
+    unproven: ClassVar[dict[str, str]] = {"float": "local-bigquery computes logarithms and powers in other steps"}
 
     def __init__(self, _directory: Path) -> None:
         emulator()
