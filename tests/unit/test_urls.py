@@ -29,3 +29,7 @@ def test_any_password_goes_in_and_comes_out_again(password: str) -> None:
     url = with_password("mssql://user@host:1433/db", password)
     assert urlsplit(url).hostname == "host"
     assert without_password(url) == "mssql://user@host:1433/db"
+
+
+def test_a_file_takes_no_password() -> None:
+    assert with_password("sqlite:///shop.db", "secret") == "sqlite:///shop.db"
