@@ -6,13 +6,15 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 AIRFLOW_ARGS ?=
 DEMO_ARGS ?=
+WAREHOUSE ?= duckdb
+SOURCE ?= sqlite
 SOAK ?= 1000
 ifndef SEED
 SEED := $(shell date +%s)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help airflow demo test soak env lint types imports format lock bench clean
+.PHONY: help airflow demo emulator test soak env lint types imports format lock bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -20,8 +22,22 @@ help: ## list the targets
 airflow: $(VENV)/.env ## Airflow on 127.0.0.1 with a generated world as its source, until Ctrl-C
 	$(BIN)/python scripts/airflow_local.py $(AIRFLOW_ARGS)
 
-demo: $(VENV)/.demo ## generate a world, copy it, change it, copy the change, prove both equal
-	$(BIN)/etl demo $(DEMO_ARGS)
+# SOURCE=mssql and WAREHOUSE=bigquery take the databases that ETL_SOURCE_URL and ETL_WAREHOUSE_URL name, or else the
+# compose file's SQL Server and an emulator that lasts as long as the demo, unless BIGQUERY_EMULATOR_HOST names one.
+DEMO_NEEDS := $(if $(filter duckdb-sqlite,$(WAREHOUSE)-$(SOURCE)),$(VENV)/.demo,$(VENV)/.env)
+ifeq ($(WAREHOUSE),bigquery)
+override DEMO_ARGS += --warehouse "$(or $(ETL_WAREHOUSE_URL),bigquery://local/demo)"
+DEMO_BESIDE := $(if $(ETL_WAREHOUSE_URL)$(BIGQUERY_EMULATOR_HOST),,$(BIN)/python scripts/bigquery_emulator.py run)
+endif
+ifneq ($(SOURCE),sqlite)
+override DEMO_ARGS += --source "$(or $(ETL_SOURCE_URL),mssql://sa@127.0.0.1:1433/shop)"
+endif
+
+demo: $(DEMO_NEEDS) ## generate a world, copy it, change it, copy the change, prove both equal; SOURCE=mssql WAREHOUSE=bigquery
+	$(DEMO_BESIDE) $(BIN)/etl demo $(DEMO_ARGS)
+
+emulator: $(UV) ## a BigQuery emulator on 127.0.0.1:9050, its tables in data/emulator, until Ctrl-C
+	$(BIN)/python scripts/bigquery_emulator.py serve --port 9050 --grpc-port 9060 --data-dir data/emulator
 
 env: $(VENV)/.env ## make .venv with everything in it
 
@@ -47,9 +63,12 @@ lock: $(UV) ## resolve the dependencies anew into requirements/
 	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --upgrade -q -o requirements/all.txt
 	$(UV) pip compile pyproject.toml --universal --python-version 3.11 --group build -c requirements/all.txt \
 	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" -q -o requirements/demo.txt
+	$(UV) pip compile requirements/emulator.in --override requirements/emulator-overrides.in --universal \
+	  --python-version 3.13 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" -q \
+	  -o requirements/emulator.txt
 
 clean: ## remove the environment and everything generated
-	rm -rf $(VENV) data .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .emulator data .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # uv itself is installed by pip, pinned by hash like everything else.
 $(UV): requirements/uv.txt

@@ -98,6 +98,8 @@ def demo(
     customers: CustomersOption = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 42,
     directory: Annotated[Path, typer.Option("--dir", help="Where its files go.")] = Path("data"),
+    source: Annotated[str, typer.Option(help="hopify: a database instead of a file; its tables are replaced.")] = "",
+    warehouse: Annotated[str, typer.Option(help="hopify: a warehouse instead of a file.")] = "",
     config_file: ConfigOption = None,
 ) -> None:
     """Generate a world and take it through the whole course.
@@ -109,7 +111,8 @@ def demo(
     from generators.worlds import world as named
 
     size = named(world).customers if customers is None else customers
-    run_demo(world, config.load(config_file), directory, size, seed)
+    settings = config.load(config_file)
+    run_demo(world, settings, directory, size, seed, source=source, warehouse=warehouse)
 
 
 @app.command()
@@ -445,7 +448,7 @@ def _fit(session: Session, name: str, seed: int, output: Path) -> None:
 
     outcome = local.train(session.warehouse, session.ledger, session.config, name, seed)
     for sentence in (outcome.verdict, *outcome.facts):
-        out.print(sentence)
+        out.print(sentence, soft_wrap=True, markup=False)
     columns = ("measure", "model (95 % interval)", "baseline", "difference")
     out.print(grid("", columns, outcome.rows(), columns[1:]))
     out.print(str(page.save(outcome, session.ledger, session.config.publish.world, output)))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from etl.urls import without_password
 from schemas.table import Cursor, CursorKind, Table
+from schemas.types import Kind
 
 _HEAD = """\
 # Written by `etl init`. Every value can also be given by environment: [sync] repair is ETL_SYNC_REPAIR.
@@ -32,6 +33,13 @@ world = "hopify"           # marts are built from queries/<world>
 """
 
 
+_DUCKDB = 'memory_limit = "2GB"       # DuckDB\'s own bound\n'
+_BIGQUERY = """\
+# credentials = "key.json"             # a service account's key; without one, the application's default
+# maximum_bytes_billed = "100GB"       # a query that would cost more is refused
+# staging = "gs://bucket/path"         # loads go through it: one job for all files of a table
+"""
+
 _REASONS = {
     CursorKind.ROWVERSION: "{column} is set by the server at every change",
     CursorKind.CHANGE_TRACKING: "the server keeps account of what changed, deletes included",
@@ -43,7 +51,11 @@ _REASONS = {
 def scaffold(source_url: str, warehouse_url: str, tables: Iterable[Table]) -> str:
     """The text of an etl.toml that syncs ``tables`` as reflection found them."""
     head = _HEAD.format(source=_toml(without_password(source_url)), warehouse=_toml(without_password(warehouse_url)))
-    return head + "".join("\n" + "\n".join(_section(table)) + "\n" for table in tables)
+    parts = warehouse_url.startswith("bigquery:")
+    if parts:
+        head = head.replace(_DUCKDB, _BIGQUERY)
+    listed = ((*_section(table), *(_stored(table) if parts else ())) for table in tables)
+    return head + "".join("\n" + "\n".join(lines) + "\n" for lines in listed)
 
 
 def _section(table: Table) -> Iterator[str]:
@@ -60,6 +72,17 @@ def _section(table: Table) -> Iterator[str]:
         if column.refused:
             yield f"# column {json.dumps(column.name, ensure_ascii=False)} {column.refused}; the table waits until"
             yield f'# exclude = true, or columns = {{ {_toml(column.name)} = "large string" }} to have it as text'
+
+
+def _stored(table: Table) -> Iterator[str]:
+    """How BigQuery is to store the table: by months of its natural date, rows of similar keys together."""
+    dates = [column for column in table.columns if column.type.kind in (Kind.DATE, Kind.DATETIME, Kind.TIMESTAMP)]
+    natural = next((column for column in dates if column.name != table.cursor.column), None)
+    if natural:
+        yield f"partition = {_toml(natural.name)}   # stored by its months; queries that name some read only those"
+        yield "# require_partition_filter = true   # refuse queries that name none"
+    if table.key:
+        yield f"# cluster = {_toml(list(table.key[:4]))}   # rows with similar values lie together"
 
 
 def _cursor(cursor: Cursor) -> str:

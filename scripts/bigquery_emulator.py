@@ -2,12 +2,13 @@
 
     python scripts/bigquery_emulator.py prepare
     python scripts/bigquery_emulator.py serve --port 9050 --grpc-port 9060 --data-dir data/emulator
+    python scripts/bigquery_emulator.py run etl demo --warehouse bigquery://local/demo
 
 It wants Python 3.13 or newer, found on PATH or among pyenv's versions. The environment lies in
 ``.emulator``, is made once, and holds the DuckDB extensions too, so that no start needs a network.
 """
 
-# ruff: noqa: S603, S606  (it starts what it has found itself)
+# ruff: noqa: S310, S603, S606  (it starts what it has found itself)
 
 from __future__ import annotations
 
@@ -19,6 +20,8 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -33,18 +36,21 @@ MISSING = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments say; 2 where this machine cannot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=["prepare", "serve"])
+    parser.add_argument("command", choices=["prepare", "serve", "run"])
     parser.add_argument("--port", type=int, default=9050, help="REST; 0 for a free one")
     parser.add_argument("--grpc-port", type=int, default=9060, help="the Storage Read API; 0 for a free one")
     parser.add_argument("--data-dir", type=Path, default=ROOT / "data/emulator")
     parser.add_argument("--watch", type=int, default=0, help="end when the process of this id has ended")
     parser.add_argument("--remove", action="store_true", help="and remove the data then")
+    parser.add_argument("what", nargs=argparse.REMAINDER, help="run: a command that finds the server while it lasts")
     chosen = parser.parse_args(arguments)
     try:
         python = prepare()
     except MissingError as error:
         print(f"the BigQuery emulator cannot be had: {error}", file=sys.stderr)
         return MISSING
+    if chosen.command == "run":
+        return run(chosen.data_dir, chosen.what)
     if chosen.command == "serve":
         watch = {"ETL_EMULATOR_WATCH": str(chosen.watch), "ETL_EMULATOR_REMOVE": str(int(chosen.remove))}
         serve(python, chosen.port, chosen.grpc_port, chosen.data_dir.resolve(), watch)
@@ -82,6 +88,32 @@ def serve(python: Path, port: int, grpc_port: int, data: Path, watch: dict[str, 
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whoever has read the line above reads no further
     environment = {**os.environ, "HOME": str(CACHE / "home"), **watch}
     os.execve(python, command, environment)
+
+
+def run(data: Path, command: Sequence[str]) -> int:
+    """Run a command beside a server of its own, and end the server with it; the command's exit code."""
+    serving = [sys.executable, __file__, "--port=0", "--grpc-port=0", f"--data-dir={data}", f"--watch={os.getpid()}"]
+    server = subprocess.Popen([*serving, "serve"], stdout=subprocess.PIPE, text=True)
+    try:
+        line = server.stdout.readline() if server.stdout else ""
+        if not line:
+            return server.wait()
+        found = dict(pair.split("=", 1) for pair in line.removeprefix("export ").split())
+        _wait_for(found["BIGQUERY_EMULATOR_HOST"])
+        return subprocess.run(list(command), env={**os.environ, **found}, check=False).returncode
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_for(url: str) -> None:
+    for _ in range(600):
+        try:
+            with urllib.request.urlopen(f"{url}/bigquery/v2/projects/local/datasets", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit(f"{url} does not answer")
 
 
 def free_port() -> int:

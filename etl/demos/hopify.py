@@ -9,10 +9,10 @@ from pathlib import Path
 
 from etl.config import Config
 from etl.console import grid, out, row_progress
-from etl.demos.steps import generated, headline, proven, remove_earlier, synced, timed, with_files
+from etl.demos.steps import generated, headline, proven, remove_earlier, synced, timed, with_urls
 from etl.session import Session, open_session
 from etl.sync.table import Synced
-from etl.urls import file_url
+from etl.urls import file_url, with_password, without_password
 from generators import hopify
 
 DAYS = 30
@@ -40,33 +40,42 @@ class DemoFiles:
         return self.directory / "dashboard.html"
 
 
-def demo(base: Config, directory: Path, customers: int, seed: int) -> None:
+def demo(base: Config, directory: Path, customers: int, seed: int, *, source: str = "", warehouse: str = "") -> None:
     """Generate, sync, verify, build marts, simulate, sync the change, verify, build again, draw.
 
-    Starts a fresh world every time: what an earlier demo left in ``directory`` is removed.
-    Raises ``DifferenceError`` if a table is not equal in the end.
+    Starts a fresh world every time: what an earlier demo left in ``directory`` is removed, and what it
+    left in a warehouse that is not a file is loaded anew. ``source`` and ``warehouse`` are URLs of
+    databases that take the files' places. Raises ``DifferenceError`` if a table is not equal in the end.
     """
     files = DemoFiles(directory)
+    source = with_password(source or file_url("sqlite", files.source), _secret(base))
+    shown = {"Source": without_password(source), "Warehouse": warehouse or str(files.warehouse)}
+    config = with_urls(base, source, warehouse or file_url("duckdb", files.warehouse), "hopify")
     with timed("The next `etl demo` starts a fresh world again."):
         remove_earlier(directory, (files.source, files.warehouse, Path(f"{files.warehouse}.wal"), files.dashboard))
         headline(f"Generating the hopify world: {customers:,} customers, 36 months, seed {seed}")
-        generated("hopify", file_url("sqlite", files.source), files.source, customers, seed)
-        with open_session(with_files(base, files.source, files.warehouse, "hopify"), ()) as session:
-            first = synced(session, "First sync: everything is new")
+        generated("hopify", source, shown["Source"], customers, seed)
+        with open_session(config, ()) as session:
+            first = synced(session, "First sync: everything is new", full=bool(warehouse))
             _proven_and_built(session)
-            _simulate(files, DAYS)
+            _simulate(source, DAYS)
             second = synced(session, f"Second sync, {DAYS} days later: only what changed is moved")
             _proven_and_built(session)
             page = session.dashboard(files.dashboard)
             _closing(session, first, second)
-        out.print(f"\nDashboard: {page}   Source: {files.source}   Warehouse: {files.warehouse}")
+        listed = "   ".join(f"{what}: {where}" for what, where in {"Dashboard": str(page), **shown}.items())
+        out.print(f"\n{listed}")
 
 
-def _simulate(files: DemoFiles, days: int) -> None:
+def _secret(base: Config) -> str | None:
+    return base.source.password.get_secret_value() if base.source.password else None
+
+
+def _simulate(source: str, days: int) -> None:
     headline(f"Simulating {days} more days in the source")
     started = time.monotonic()
     with row_progress("simulating") as progress:
-        changes = hopify.simulate(file_url("sqlite", files.source), days=days, progress=progress.rows)
+        changes = hopify.simulate(source, days=days, progress=progress.rows)
     columns = ("table", "inserted", "updated", "deleted", "silent")
     rows = [
         (table, *(f"{counts[name]:,}" for name in columns[1:]))

@@ -36,17 +36,22 @@ def remove_earlier(directory: Path, files: Iterable[Path]) -> None:
 
 def with_files(base: Config, source: Path, warehouse: Path, world: str) -> Config:
     """``base`` with these files as source and warehouse."""
+    return with_urls(base, file_url("sqlite", source), file_url("duckdb", warehouse), world)
+
+
+def with_urls(base: Config, source: str, warehouse: str, world: str) -> Config:
+    """``base`` with these databases as source and warehouse, and no wishes for tables."""
     return base.model_copy(
         update={
-            "source": base.source.model_copy(update={"url": file_url("sqlite", source)}),
-            "warehouse": base.warehouse.model_copy(update={"url": file_url("duckdb", warehouse)}),
+            "source": base.source.model_copy(update={"url": source}),
+            "warehouse": base.warehouse.model_copy(update={"url": warehouse}),
             "publish": base.publish.model_copy(update={"world": world}),
             "tables": {},
         }
     )
 
 
-def generated(world: str, to: str, place: Path, customers: int, seed: int, workers: int = 1) -> dict[str, int]:
+def generated(world: str, to: str, place: Path | str, customers: int, seed: int, workers: int = 1) -> dict[str, int]:
     """Generate ``world`` at the URL ``to``, and say how many rows went to ``place``; the rows by table."""
     started = time.monotonic()
     with row_progress("generating") as progress:
@@ -57,11 +62,11 @@ def generated(world: str, to: str, place: Path, customers: int, seed: int, worke
     return rows
 
 
-def synced(session: Session, title: str) -> list[Synced]:
+def synced(session: Session, title: str, *, full: bool = False) -> list[Synced]:
     """Sync everything and show it; raises the first failed table's error."""
     headline(title)
     with row_progress("syncing") as progress:
-        results = list(session.sync(progress=progress))
+        results = list(session.sync(progress=progress, full=full))
     show_synced(results)
     failed = [result for result in results if isinstance(result, Failed)]
     if failed:

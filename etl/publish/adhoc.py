@@ -41,7 +41,18 @@ def read(what: str, world: str) -> str:
 
 def run(warehouse: Warehouse, question: str) -> pa.Table:
     """The answer; raises ``QueryError`` for a question that cannot be translated."""
-    return warehouse.query(translate.translate(question, warehouse, "the query"))
+    sql = translate.translate(question, warehouse, "the query")
+    cost = warehouse.estimate(sql)
+    if cost is not None:
+        log.warning("the query reads %s", amount(cost))
+    return warehouse.query(sql)
+
+
+def amount(size: int) -> str:
+    """Bytes in the unit that suits them, as they are charged for: by binary units."""
+    units = ("bytes", "KiB", "MiB", "GiB", "TiB")
+    power = min((max(size, 1).bit_length() - 1) // 10, len(units) - 1)
+    return f"{size / 1024**power:.1f} {units[power]}" if power else f"{size} bytes"
 
 
 def warn_unproven(ledger: Ledger, question: str) -> None:

@@ -1,6 +1,7 @@
 """The comment a query starts with: what it answers, at which grain, with which columns and tests.
 
-::
+``partition`` names a date by whose months, and ``cluster`` columns by which, a warehouse that charges for
+what it reads stores the mart::
 
     -- question: How many customers signed up in each month?
     -- grain: one row a month
@@ -8,6 +9,8 @@
     -- columns:
     --   month DATE: first day of the month
     --   signups INT64: customers who signed up in it
+    -- partition: month
+    -- cluster: signups
     -- tests:
     --   no_negative_signups: SELECT * FROM marts.signups WHERE signups < 0
 
@@ -23,7 +26,7 @@ from dataclasses import dataclass
 
 from etl.publish.errors import QueryError
 
-_SECTION = re.compile(r"(question|grain|notes|columns|tests):\s*(.*)")
+_SECTION = re.compile(r"(question|grain|notes|columns|partition|cluster|tests):\s*(.*)")
 _COLUMN = re.compile(r"(\w+)\s+([A-Z0-9]+(?:\(\d+(?:,\s*\d+)?\))?):\s*(.+)", re.DOTALL)
 _TEST = re.compile(r"(\w+):\s*(.+)", re.DOTALL)
 
@@ -42,6 +45,8 @@ class Header:
     columns: dict[str, str]
     types: dict[str, str]
     tests: dict[str, str]
+    partition: str = ""
+    cluster: tuple[str, ...] = ()
 
 
 def parse(text: str, where: str) -> Header:
@@ -54,6 +59,11 @@ def parse(text: str, where: str) -> Header:
             )
     columns = [_match(_COLUMN, entry, where) for entry in _entries(sections["columns"])]
     tests = [_match(_TEST, entry, where) for entry in _entries(sections.get("tests", []))]
+    partition, cluster = (_joined(sections.get(name, [])) for name in ("partition", "cluster"))
+    listed = tuple(re.split(r",\s*", cluster)) if cluster else ()
+    for name in (*([partition] if partition else []), *listed):
+        if name not in {column for column, _, _ in columns}:
+            raise QueryError(f"{where} is stored by {name!r}, which is not among its columns", "name one of them")
     return Header(
         question=_joined(sections["question"]),
         grain=_joined(sections["grain"]),
@@ -61,6 +71,8 @@ def parse(text: str, where: str) -> Header:
         columns={name: _joined([meaning]) for name, _, meaning in columns},
         types={name: type_ for name, type_, _ in columns},
         tests={name: _joined([sql]) for name, sql in tests},
+        partition=partition,
+        cluster=listed,
     )
 
 

@@ -11,16 +11,32 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from etl.dialects.base import Layout
 from etl.errors import WarehouseError
 from etl.publish import translate
 from etl.publish.errors import MartError
+from etl.publish.header import Header
 from etl.publish.queries import Query, ordered, render
 from etl.publish.translate import BUILDING
 from etl.warehouses.base import Warehouse
+from schemas import types
+from schemas.table import Column
+from schemas.types import LogicalType
 
 log = logging.getLogger(__name__)
 
 _SHOWN_ROWS = 5
+_TYPES = {
+    "INT64": types.INT,
+    "STRING": types.STRING,
+    "BOOL": types.BOOL,
+    "DATE": types.DATE,
+    "DATETIME": types.DATETIME,
+    "TIMESTAMP": types.TIMESTAMP,
+    "TIME": types.TIME,
+    "FLOAT64": types.FLOAT,
+    "BYTES": types.BYTES,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +83,27 @@ def remove_unfinished(warehouse: Warehouse) -> None:
 def creation(warehouse: Warehouse, query: Query, building: frozenset[str]) -> str:
     """The statement that builds a mart aside, reading the marts in ``building`` where they are built."""
     aside = warehouse.relation("marts", query.name + BUILDING)
-    return f"CREATE TABLE {aside} AS\n{render(query, warehouse, building)}"
+    return warehouse.dialect.create_as(aside, render(query, warehouse, building), layout(query.header))
+
+
+def layout(header: Header) -> Layout:
+    """How the header says the mart is to be stored and described."""
+    columns = tuple(Column(name, _type_of(header.types[name]), comment=text) for name, text in header.columns.items())
+    return Layout(
+        partition=next((column for column in columns if column.name == header.partition), None),
+        cluster=header.cluster,
+        description=f"{header.question} {header.grain[:1].upper()}{header.grain[1:]}.",
+        columns=columns,
+    )
+
+
+def _type_of(spelled: str) -> LogicalType:
+    """The logical type of a GoogleSQL type; NUMERIC without parameters has its full width."""
+    name, _, parameters = spelled.partition("(")
+    if name not in ("NUMERIC", "BIGNUMERIC"):
+        return _TYPES[name]
+    precision, _, scale = parameters.rstrip(")").partition(",")
+    return types.decimal(int(precision or 38), int(scale or (0 if precision else 9)))
 
 
 def _built(warehouse: Warehouse, query: Query, building: frozenset[str]) -> MartResult:

@@ -14,6 +14,8 @@
 --   was_active BOOL: is_active of the month before; FALSE in the month of signup
 --   previous_mrr NUMERIC(18, 2): mrr of the month before; 0 in the month of signup
 --   was_ever_active BOOL: whether is_active held in any earlier month
+-- partition: month
+-- cluster: customer_id
 -- tests:
 --   one_row_a_customer_and_month:
 --     SELECT customer_id, month FROM marts.customer_months
