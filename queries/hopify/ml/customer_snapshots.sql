@@ -1,6 +1,6 @@
 -- question: What was known of each customer on past days, and what is known today?
 -- grain: one row a customer and cut-off day on or after the day of signup
--- notes: Cut-offs lie three months apart, back from the as-of day for up to five years, and begin six
+-- notes: Cut-offs lie three months apart, back from the as-of day for up to five years, and begin three
 --   months after the first month. A row holds what had been recorded by the end of its cut-off day;
 --   nothing later enters it. Therefore an order counts from the day it was entered (created_at), a
 --   resolution once the case is closed, an installation until it is removed. Money that was paid and
@@ -52,7 +52,7 @@
 --     WHERE snapshots.customer_id IS NULL
 --     AND EXISTS (SELECT 1 FROM marts.customer_snapshots WHERE months_back = 0)
 WITH bounds AS (
-  SELECT MAX(as_of) AS as_of, DATE_ADD(MIN(month), INTERVAL 6 MONTH) AS earliest FROM marts.months
+  SELECT MAX(as_of) AS as_of, DATE_ADD(MIN(month), INTERVAL 3 MONTH) AS earliest FROM marts.months
 ),
 cutoffs AS (
   SELECT DATE_SUB(bounds.as_of, INTERVAL months_back MONTH) AS cutoff_date, months_back
