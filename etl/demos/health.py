@@ -1,4 +1,4 @@
-"""The health demo: 24 months of MRR into SQLite, copied and proven, with the world's own summary."""
+"""The health demo: 24 months of MRR into SQLite, copied and proven, summed up in marts and drawn as a dashboard."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from generators.health.summary import summary
 
 
 def demo(base: Config, directory: Path, customers: int, seed: int) -> None:
-    """Generate, summarise, sync, verify; raises ``DifferenceError`` if a table is not equal in the end."""
-    source, warehouse = directory / "health.db", directory / "health.duckdb"
+    """Generate, summarise, sync, verify, build marts, draw; raises ``DifferenceError`` if a table is not equal."""
+    source, warehouse, page = directory / "health.db", directory / "health.duckdb", directory / "health.html"
     with timed("The next `etl demo --world health` starts a fresh world again."):
-        remove_earlier(directory, (source, warehouse, Path(f"{warehouse}.wal")))
+        remove_earlier(directory, (source, warehouse, Path(f"{warehouse}.wal"), page))
         headline(f"Generating the health world: {customers:,} customers, 24 months, seed {seed}")
         generated("health", file_url("sqlite", source), source, customers, seed)
         out.print()
@@ -25,4 +25,7 @@ def demo(base: Config, directory: Path, customers: int, seed: int) -> None:
         with open_session(with_files(base, source, warehouse, "health"), ()) as session:
             synced(session, "Sync: everything is new")
             proven(session)
-        out.print(f"\nSource: {source}   Warehouse: {warehouse}")
+            marts = session.build_marts()
+            out.print(f"Gate open, {len(marts)} marts built and tested, {sum(m.seconds for m in marts):.1f} s")
+            session.dashboard(page)
+        out.print(f"\nDashboard: {page}   Source: {source}   Warehouse: {warehouse}")

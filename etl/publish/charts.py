@@ -71,6 +71,12 @@ def shares(field: str, *, zero: bool = True) -> alt.Y:
     return alt.Y(f"{field}:Q", title=None, axis=alt.Axis(format=".0%", tickCount=5), scale=alt.Scale(zero=zero))
 
 
+def portions(field: str) -> alt.X:
+    """The horizontal axis of shares that may well be above 1."""
+    axis = alt.Axis(format=".0%", tickCount=6)
+    return alt.X(f"{field}:Q", title=None, axis=axis, scale=alt.Scale(zero=False, nice=True))
+
+
 def legend() -> alt.Legend:
     """A legend above the chart, in several rows where the page is narrow."""
     return alt.Legend(orient="top", columns=alt.ExprRef("width < 420 ? 3 : 6"))
@@ -87,6 +93,23 @@ def movement(field: str, up: Sequence[str], down: Sequence[str]) -> alt.Color:
     # The heaviest loss, which comes last, has the strongest tone.
     tones = [f"{GAIN}{i}" for i in range(len(up))] + [f"{LOSS}{i}" for i in reversed(range(len(down)))]
     return alt.Color(f"{field}:N", title=None, scale=alt.Scale(domain=names, range=tones), legend=legend())
+
+
+def verdicts(field: str, good: str, bad: str) -> alt.Color:
+    """Colour by whether something is good or bad, which its shape should say as well."""
+    return alt.Color(
+        f"{field}:N", title=None, scale=alt.Scale(domain=[good, bad], range=[f"{GAIN}0", f"{LOSS}0"]), legend=legend()
+    )
+
+
+def marks(field: str, good: str, bad: str) -> alt.Shape:
+    """The shape that says the same as ``verdicts``, for whoever cannot tell the colours apart."""
+    return alt.Shape(
+        f"{field}:N",
+        title=None,
+        scale=alt.Scale(domain=[good, bad], range=["circle", "diamond"]),
+        legend=legend(),
+    )
 
 
 def labels(named: dict[Any, str]) -> str:

@@ -18,13 +18,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from etl.errors import RunError
-from etl.publish import hopify
+from etl.publish import health, hopify
 from etl.publish.errors import QueryError
 from etl.publish.figures import Board, Reader, reader
 from etl.publish.verification import Check, Verdict, verdict
 from etl.warehouses.base import Warehouse
 
-BOARDS: Mapping[str, Callable[[Reader], Board]] = {"hopify": hopify.board}
+BOARDS: Mapping[str, Callable[[Reader], Board]] = {"hopify": hopify.board, "health": health.board}
 
 
 def render(warehouse: Warehouse, world: str, path: Path, checks: Sequence[Mapping[str, Any]]) -> Path:

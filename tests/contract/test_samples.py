@@ -33,7 +33,6 @@ def filled(project: Project, table: Table, rows: Sequence[Sequence[Any]]) -> Non
     assert project.synced(table.name).check.equal
 
 
-@pytest.mark.every_warehouse
 def test_equal_rows_have_equal_samples_of_every_type(project: Project) -> None:
     values = {type_: within(project.source.gaps, found) for type_, found in ODD.items()}
     values[types.CHAR] = ["a", "a ", "é"]
@@ -47,6 +46,7 @@ def test_equal_rows_have_equal_samples_of_every_type(project: Project) -> None:
     assert nulls == {"id": 0} | {f"v{i}": len(rows) - len(held) for i, held in enumerate(values.values())}
 
 
+@pytest.mark.every_warehouse
 def test_figures_are_those_of_the_rows(project: Project) -> None:
     columns = {
         "n": types.INT,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etl.publish.figures import Board, Reader, day, month
-from etl.publish.hopify import accounts, acquisition, churn, customers, headlines, retention, revenue, service
+from etl.publish.hopify import accounts, acquisition, churn, customers, headlines, retention, revenue, service, targets
 from etl.publish.hopify.period import Period, period
 
 
@@ -17,13 +17,16 @@ def board(read: Reader) -> Board:
         customers.movements(read, time),
         retention.cohorts(read),
         revenue.recurring(read, time),
+        targets.retention(read, time),
         revenue.by_segment(read, time),
         churn.by_cohort(read, time),
         churn.reasons(read, time),
+        acquisition.funnel(read, time),
         acquisition.channels(read, time),
         acquisition.promo_codes(read),
         service.within_sla(read, time),
         accounts.largest(read),
+        targets.benchmarks(read),
     )
     return Board("Hopify", _sentence(time), headlines.headlines(read, time), figures)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import altair as alt
 
 from etl.publish import charts
-from etl.publish.figures import Figure, Reader, Row, count, day, money, nothing, percent, words
+from etl.publish.figures import NONE, Figure, Reader, Row, count, day, money, nothing, percent, words
 from etl.publish.hopify.period import Period
 
 _SHOWN_CODES = 10
@@ -68,6 +69,51 @@ def _channel_row(row: Row) -> tuple[str, ...]:
     rate = row["signups"] / row["visitors"] if row["visitors"] else None
     counts = [count(row[column]) for column in ("visitors", "leads", "mqls", "signups")]
     return (row["channel"], *counts, percent(rate, 2), money(row["spend"], 2), money(row["cac"], 2))
+
+
+def funnel(read: Reader, time: Period) -> Figure:
+    """From visitors to customers in the last twelve months, step by step."""
+    subtitle = (
+        "People at each step in the last twelve months; bars are drawn to the square root, so that all can be seen"
+    )
+    rows = read(
+        "SELECT channel, SUM(visitors) AS visitors, SUM(leads) AS leads, SUM(mqls) AS mqls, SUM(signups) AS signups "
+        f"FROM marts.funnel_by_channel WHERE {time.year} GROUP BY channel ORDER BY signups DESC, channel"
+    )
+    steps = {"Visitors": "visitors", "Leads": "leads", "Qualified leads": "mqls", "Signups": "signups"}
+    totals = [sum(row[column] or 0 for row in rows) for column in steps.values()]
+    if not totals[0]:
+        return nothing("funnel", "No visitors were measured in the last twelve months", subtitle)
+    long = [
+        {"step": step, "people": people, "label": _step_label(people, before), "height": 1}
+        for step, people, before in zip(steps, totals, [None, *totals], strict=False)
+    ]
+    # The longest bar leaves room for its label.
+    scale = alt.Scale(type="sqrt", domain=[0, 4 * totals[0]])
+    chart = charts.base(long).encode(
+        x=alt.X("people:Q", title=None, axis=None, scale=scale),
+        y=alt.Y("step:N", title=None, sort=list(steps)),
+        tooltip=charts.tips(("step:N", "Step", ""), ("people:Q", "People", ","), ("label:N", "Of the step before", "")),
+    )
+    texts = chart.mark_text(align="left", dx=6).encode(text="label:N")
+    return Figure(
+        "funnel",
+        f"Of a thousand visitors {1000 * totals[3] / totals[0]:.1f} become customers",
+        subtitle,
+        charts.spec(chart.mark_bar() + texts, height=180),
+        ("Channel", *steps, "Leads / visitors", "Qualified / leads", "Signups / qualified"),
+        [_funnel_row(row) for row in rows],
+    )
+
+
+def _step_label(people: int, before: int | None) -> str:
+    return count(people) + (f", {percent(people / before, 1)} of the step before" if before else "")
+
+
+def _funnel_row(row: Row) -> tuple[str, ...]:
+    found = [row[column] for column in ("visitors", "leads", "mqls", "signups")]
+    rates = [percent(b / a, 1) if a and b is not None else NONE for a, b in pairwise(found)]
+    return (words(row["channel"]), *map(count, found), *rates)
 
 
 def promo_codes(read: Reader) -> Figure:
