@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from decimal import Context, Decimal, Inexact, InvalidOperation
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +15,11 @@ from schemas.types import Kind
 
 _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
+
+_DECIMAL = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
+_EXACTLY = Context(prec=100_000, traps=[Inexact, InvalidOperation])
+_DIGITS = 38
+"""Any number of so many digits fits into 128 bits."""
 
 _LONG_FRACTION = r"(\.\d{6})\d+"
 _OFFSET = r"[+-]\d\d(:?\d\d)?$"
@@ -73,8 +79,38 @@ def _exact(array: pa.Array, column: Column) -> pa.Array:
         raise ValueError("bytes")
     if pa.types.is_string(array.type) and kind in (Kind.INT, Kind.FLOAT, Kind.BOOL):
         raise ValueError("text")  # Arrow would read 0x10 and NaN
+    if kind is Kind.DECIMAL and pa.types.is_string(array.type):
+        return decimals(array, expected)
     _refuse_beyond_calendar(array)
     return array.cast(expected)
+
+
+def decimals(array: pa.Array, type_: pa.DataType) -> pa.Array:
+    """Decimals written as text; raises ``ValueError`` or ``pa.ArrowInvalid`` for what is none or does not fit.
+
+    Arrow moves the point without looking whether the digits still fit into 128 bits, and has then
+    another number: its cast is used where they must, else one by 256 bits, else Python's decimals.
+    """
+    longest = pc.max(pc.binary_length(array)).as_py() or 0
+    exponents = pc.any(pc.match_substring(array, "e", ignore_case=True)).as_py()
+    if longest + type_.scale <= _DIGITS and not exponents:
+        return array.cast(type_)
+    if longest <= _DIGITS and not exponents:
+        return array.cast(pa.decimal256(2 * _DIGITS, type_.scale)).cast(type_)
+    if not pc.all(pc.match_substring_regex(array, _DECIMAL)).as_py() and array.null_count < len(array):
+        raise ValueError("text")
+    return pa.array([None if text is None else _decimal(text, type_) for text in array.to_pylist()], type_)
+
+
+def _decimal(text: str, type_: pa.DataType) -> Decimal:
+    try:
+        units = Decimal(text).scaleb(type_.scale, _EXACTLY)
+        whole = units.to_integral_exact(context=_EXACTLY)
+    except ArithmeticError as error:
+        raise ValueError(repr(text)) from error
+    if whole.copy_abs() >= 10**type_.precision:  # abs() would round
+        raise ValueError(repr(text))
+    return Decimal(int(whole)).scaleb(-type_.scale, _EXACTLY)
 
 
 def _refuse_beyond_calendar(array: pa.Array) -> None:

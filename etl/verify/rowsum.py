@@ -22,6 +22,7 @@ from etl.queryable import Queryable
 from etl.ranges import Ranges
 from etl.readahead import readahead
 from etl.scratch import Scratch
+from etl.sources.exact import decimals
 from schemas.table import Column, Table
 from schemas.types import Kind
 
@@ -140,7 +141,7 @@ class PushdownSide(Side):
             declared = self._table.column(name).type
             # PostgreSQL's numerics arrive as text, which is exactly the decimal.
             if declared.kind is Kind.DECIMAL and pa.types.is_string(found.column(i).type):
-                found = found.set_column(i, name, found.column(i).cast(declared.arrow))
+                found = found.set_column(i, name, decimals(found.column(i), declared.arrow))
             # SQL Server's UUIDs arrive in capitals, those of readers in small letters.
             if declared.kind is Kind.UUID and pa.types.is_string(found.column(i).type):
                 found = found.set_column(i, name, pc.utf8_lower(found.column(i)))
