@@ -166,6 +166,13 @@ def refusal(table: Table, column: Column) -> SourceError:
     )
 
 
+def refuse(table: Table) -> None:
+    """Raise ``SourceError`` naming the first column whose values cannot be copied."""
+    for column in table.columns:
+        if column.refused:
+            raise refusal(table, column)
+
+
 class Source(ABC):
     """A database that can be read."""
 

@@ -20,9 +20,11 @@ from etl.config import Config
 from etl.dialects.postgres import SUM_IN_MEMORY, PostgresDialect
 from etl.errors import SourceError
 from etl.ranges import Ranges, Value
-from etl.sources import postgres_catalog
-from etl.sources.base import Loss, Pushdown, Reach, Snapshot, Source, Window
+from etl.sources.base import Loss, Pushdown, Reach, Snapshot, Source, Window, refuse
 from etl.sources.exact import Tally, convert
+from etl.sources.postgres_catalog import INTACT, Catalog, catalog
+from etl.sources.postgres_errors import translated
+from etl.sources.postgres_types import Physical, arriving, valued
 from etl.urls import with_password, without_password
 from schemas.table import Column, CursorKind, Table
 from schemas.types import Kind, LogicalType
@@ -38,6 +40,7 @@ _D = PostgresDialect()
 # No clock on Earth is ahead of UTC by more, and a timestamp without zone does not say which it is.
 _FARTHEST_ZONE = "INTERVAL '14 hours'"
 _KEYS_AT_ONCE = 5_000
+_OLDEST = "pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())"
 LOCK_PATIENCE = "SET lock_timeout = '60s'"
 """A reader waits only for who has a table to himself (ALTER TABLE, TRUNCATE), and those behind it wait as long."""
 # A cluster's number is drawn when it is made (https://www.postgresql.org/docs/current/functions-info.html);
@@ -45,13 +48,15 @@ LOCK_PATIENCE = "SET lock_timeout = '60s'"
 _DATABASE = """
 SELECT datname::text AS name, oid::bigint AS oid FROM pg_catalog.pg_database WHERE datname = current_database()"""
 _CLUSTER = "SELECT system_identifier::text AS number FROM pg_catalog.pg_control_system()"
-# Whatever has no type of its own arrives as the server's text, which must not depend on who reads it.
+# Whatever has no type of its own arrives as the server's text, which must not depend on who reads it. Rows that a
+# policy would hide raise an error: https://www.postgresql.org/docs/current/ddl-rowsecurity.html
 _OPENING = """
 SELECT clock_timestamp() AS instant,
        pg_catalog.has_database_privilege(current_database(), 'TEMPORARY') AS may_sum,
        set_config('DateStyle', 'ISO, YMD', true), set_config('TimeZone', 'UTC', true),
        set_config('IntervalStyle', 'postgres', true), set_config('lc_monetary', 'C', true),
-       set_config('extra_float_digits', '1', true), set_config('bytea_output', 'hex', true)"""
+       set_config('extra_float_digits', '1', true), set_config('bytea_output', 'hex', true),
+       set_config('row_security', 'off', true)"""
 
 
 def connect(config: Config) -> PostgresSource:
@@ -101,34 +106,7 @@ class PostgresSource(Source):
             with closing(dbapi.connect(self._url, autocommit=True)) as connection:
                 yield connection
         except adbc_driver_manager.Error as error:
-            raise _translated(error, without_password(self._url)) from error
-
-
-_REMEDIES = {
-    "password authentication failed": "check the user in source.url and ETL_SOURCE_PASSWORD",
-    "no password supplied": "set ETL_SOURCE_PASSWORD",
-    "could not translate host name": "check the host in source.url",
-    "Connection refused": "check host and port in source.url, and that the server is up",
-    "permission denied": "GRANT SELECT on it to this user, or exclude the table in etl.toml",
-    "lock timeout": "somebody is changing the table: wait for that to end, then run the same command again",
-    "terminating connection": "the server ended the connection: run the same command again when it is up",
-    "no connection to the server": "the connection was lost: run the same command again when the server is up",
-    "server closed the connection": "the connection was lost: run the same command again when the server is up",
-    "out of shared memory": "raise max_locks_per_transaction on the server, or sync fewer tables at once",
-    "conflict with recovery": "raise max_standby_streaming_delay on the standby, or read from the primary",
-}
-
-
-def _translated(
-    error: Exception, subject: str, missing: str = "check the name in source.url or etl.toml"
-) -> SourceError:
-    """What libpq said, as one sentence of what and one of what to do; ``missing`` is that for what is not there."""
-    text = " ".join(str(error).partition("Query was:")[0].split())
-    text = text.partition("SQLSTATE")[0].rpartition("[libpq] ")[2].partition(" This probably means")[0]
-    text = (text.partition("FATAL: ")[2] or text.partition("ERROR: ")[2] or text).strip(". ")
-    remedies = {**_REMEDIES, "does not exist": missing}
-    remedy = next((remedy for sign, remedy in remedies.items() if sign in text), "")
-    return SourceError(f"{subject}: {text}", remedy or "mend what PostgreSQL names, then run the same command again")
+            raise translated(error, without_password(self._url)) from error
 
 
 def _run(connection: dbapi.Connection, sql: str) -> None:
@@ -150,6 +128,7 @@ class PostgresSnapshot(Snapshot):
 
     def __init__(self, connection: dbapi.Connection) -> None:
         self._connection = connection
+        self._catalog = Catalog()
         # An error spoils a transaction up to its last savepoint, and the other tables are still to be read.
         _run(connection, SUM_IN_MEMORY)
         _run(connection, LOCK_PATIENCE)
@@ -157,7 +136,7 @@ class PostgresSnapshot(Snapshot):
         _run(connection, "SAVEPOINT etl")
         self.instant: datetime = row["instant"].astimezone(UTC)
         if row["may_sum"]:
-            self.pushdown = Pushdown(self, _D, _relation)
+            self.pushdown = Pushdown(self, _D, self._summed)
 
     @contextmanager
     def _statement(self, subject: str) -> Iterator[dbapi.Cursor]:
@@ -168,7 +147,7 @@ class PostgresSnapshot(Snapshot):
         except (OSError, pa.ArrowInvalid, adbc_driver_manager.Error) as error:
             with suppress(adbc_driver_manager.Error):
                 _run(self._connection, "ROLLBACK TO SAVEPOINT etl")
-            raise _translated(error, subject, "it was changed meanwhile: run the same command again") from error
+            raise translated(error, subject, "it was changed meanwhile: run the same command again") from error
 
     def query(self, sql: str) -> pa.Table:
         with self._statement("the source") as cursor:
@@ -180,33 +159,39 @@ class PostgresSnapshot(Snapshot):
             cursor.execute(sql)
 
     def tables(self) -> tuple[Table, ...]:
-        return postgres_catalog.tables(self._rows)
+        self._catalog = catalog(self._rows)
+        return self._catalog.tables
 
     def count(self, table: Table, part: Ranges | None = None) -> int:
-        counted = int(self._rows(f"SELECT COUNT(*) AS n FROM {_relation(table)} AS t{_where(part)}")[0]["n"])
+        counted = int(self._rows(f"SELECT COUNT(*) AS n FROM {self._relation(table)} AS t{_where(part)}")[0]["n"])
         self._require_intact(table)
         return counted
 
     def extent(self, table: Table, column: Column) -> tuple[Value | None, Value | None]:
-        name = _arriving(column)
-        row = self._rows(f"SELECT MIN({name}) AS low, MAX({name}) AS high FROM {_relation(table)} AS t")[0]
+        name = self._arriving(table, column)
+        row = self._rows(f"SELECT MIN({name}) AS low, MAX({name}) AS high FROM {self._relation(table)} AS t")[0]
         return row["low"], row["high"]
 
     def reach(self, table: Table) -> Reach:
-        if table.cursor.kind is not CursorKind.UPDATED_AT:
+        """Raises ``SourceError`` for a table that has a column of a type that is refused.
+
+        Of a transaction's number the fence is the oldest transaction's that may still be open: what it
+        writes is at or past the fence when it commits.
+        https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
+        """
+        refuse(table)
+        if table.cursor.kind is CursorKind.FULL:
             return Reach(None, None)
-        column, relation = table.column(table.cursor.column), _relation(table)
-        name = _D.quote(column.name)
+        column, relation = table.column(table.cursor.column), self._relation(table)
+        name = valued(_D.quote(column.name), column.type, self._physical(table, column))
         past = f" FILTER (WHERE {name} <= {_now(column.type)})" if column.type.kind is not Kind.INT else ""
-        row = self._rows(
-            f"SELECT CAST(MAX({name}){past} AS text) AS fence, CAST(MAX({name}) AS text) AS seen FROM {relation}"
-        )[0]
+        fence = f"MAX({name}){past}" if table.cursor.kind is CursorKind.UPDATED_AT else _OLDEST
+        row = self._rows(f"SELECT CAST({fence} AS text) AS fence, CAST(MAX({name}) AS text) AS seen FROM {relation}")[0]
         return Reach(row["fence"], row["seen"])
 
     def read(self, table: Table, part: Window | Ranges | None = None) -> Iterator[pa.RecordBatch]:
-        yield from self._batches(
-            table, f"{_relation(table)} AS t{_since(table, part) if isinstance(part, Window) else _where(part)}"
-        )
+        where = self._since(table, part) if isinstance(part, Window) else _where(part)
+        yield from self._batches(table, f"{self._relation(table)} AS t{where}")
         self._require_intact(table)
 
     def losses(self, table: Table) -> tuple[Loss, ...]:
@@ -219,8 +204,9 @@ class PostgresSnapshot(Snapshot):
             some = keys.slice(start, _KEYS_AT_ONCE)
             arrays = ", ".join(_key_array(some[column.name], column.type) for column in table.key_columns)
             names = ", ".join(f"k{i}" for i in range(len(table.key)))
-            same = " AND ".join(f"t.{_D.quote(name)} = k.k{i}" for i, name in enumerate(table.key))
-            yield from self._batches(table, f"unnest({arrays}) AS k({names}) JOIN {_relation(table)} AS t ON {same}")
+            same = " AND ".join(self._same(table, i, c) for i, c in enumerate(table.key_columns))
+            wanted = f"unnest({arrays}) AS k({names})"
+            yield from self._batches(table, f"{wanted} JOIN {self._relation(table)} AS t ON {same}")
         self._require_intact(table)
 
     def holds(self, value: Any) -> bool:
@@ -234,8 +220,8 @@ class PostgresSnapshot(Snapshot):
 
     def _require_intact(self, table: Table) -> None:
         """Refuse what was read if it was not what the snapshot saw; our own lock on the table holds it from now on."""
-        name = _D.string(_relation(table))
-        if not self._rows(postgres_catalog.INTACT.format(name=name))[0]["intact"]:
+        name = _D.string(_D.qualify(table.schema, table.name))
+        if not self._rows(INTACT.format(name=name))[0]["intact"]:
             raise SourceError(
                 f"table {table.name} was truncated, rewritten or replaced after this run's snapshot was taken",
                 "run the same command again",
@@ -247,43 +233,52 @@ class PostgresSnapshot(Snapshot):
 
     def _batches(self, table: Table, relation: str) -> Iterator[pa.RecordBatch]:
         """Typed batches of what follows FROM, in which the table is called t."""
-        columns = ", ".join(f"{_arriving(column)} AS {_D.quote(column.name)}" for column in table.columns)
+        columns = ", ".join(f"{self._arriving(table, column)} AS {_D.quote(column.name)}" for column in table.columns)
         lost = Tally()  # which stays empty: nothing arrives as text that was an instant
         with self._statement(f"table {table.name}") as cursor:
             cursor.execute(f"SELECT {columns} FROM {relation}")
             for batch in cursor.fetch_record_batch():
                 yield convert(batch, table, lost)
 
+    def _relation(self, table: Table) -> str:
+        """The table's own rows: those of tables that inherit from it are theirs, and its key does not bind them."""
+        name = _D.qualify(table.schema, table.name)
+        return f"ONLY {name}" if table.target in self._catalog.parents else name
 
-def _relation(table: Table) -> str:
-    return _D.qualify(table.schema, table.name)
+    def _summed(self, table: Table) -> str:
+        """The relation of which rowsums are made, with every column as a value of its logical type."""
+        quoted = [(_D.quote(column.name), column) for column in table.columns]
+        values = [valued(name, column.type, self._physical(table, column)) for name, column in quoted]
+        if values == [name for name, _ in quoted]:
+            return self._relation(table)
+        listed = ", ".join(f"{value} AS {name}" for value, (name, _) in zip(values, quoted, strict=True))
+        return f"(SELECT {listed} FROM {self._relation(table)})"
+
+    def _arriving(self, table: Table, column: Column) -> str:
+        return arriving(f"t.{_D.quote(column.name)}", column.type, self._physical(table, column))
+
+    def _same(self, table: Table, i: int, column: Column) -> str:
+        """Whether a key column is the i-th of the wanted; an enum's or an address's index is of no use to that."""
+        name, wanted = f"t.{_D.quote(column.name)}", f"k.k{i}"
+        if column.type.kind is Kind.JSON:
+            return f"CAST({name} AS text) = CAST({wanted} AS text)"
+        if column.type.kind is Kind.UUID:
+            return f"CAST({name} AS uuid) = {wanted}"
+        return f"{valued(name, column.type, self._physical(table, column))} = {wanted}"
+
+    def _since(self, table: Table, window: Window) -> str:
+        column = table.column(window.column)
+        name, physical = _D.quote(column.name), self._physical(table, column)
+        xid = physical is not None and physical.name == "xid8"
+        low = f"CAST({_D.string(window.low)} AS xid8)" if xid else _D.literal(window.low, column.type)
+        return f" WHERE {name} >= {low} OR {name} IS NULL"
+
+    def _physical(self, table: Table, column: Column) -> Physical | None:
+        return self._catalog.physical.get(table.target, {}).get(column.name)
 
 
 def _where(part: Ranges | None) -> str:
     return f" WHERE {part.condition(_D)}" if part else ""
-
-
-def _since(table: Table, window: Window) -> str:
-    column = table.column(window.column)
-    name = _D.quote(column.name)
-    return f" WHERE {name} >= {_D.literal(window.low, column.type)} OR {name} IS NULL"
-
-
-_ARRIVES = {
-    Kind.INT: "bigint",
-    Kind.BOOL: "boolean",
-    Kind.FLOAT: "float8",
-    Kind.DATE: "date",
-    Kind.DATETIME: "timestamp",
-    Kind.TIMESTAMP: "timestamptz",
-    Kind.TIME: "time",
-    Kind.BYTES: "bytea",
-}
-
-
-def _arriving(column: Column) -> str:
-    """The column as a type that the driver delivers as itself; text for all that Arrow converts exactly."""
-    return f"CAST(t.{_D.quote(column.name)} AS {_ARRIVES.get(column.type.kind, 'text')})"
 
 
 def _now(type_: LogicalType) -> str:

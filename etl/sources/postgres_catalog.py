@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from schemas import types
+from etl.sources.postgres_types import Physical
 from schemas.table import FULL, Column, Cursor, CursorKind, ForeignKey, Table
-from schemas.types import Kind, LogicalType
+from schemas.types import Kind
 
 Rows = list[dict[str, Any]]
 Query = Callable[[str], Rows]
@@ -20,21 +21,25 @@ _CURSOR_NAMES = ("updated_at", "modified_at", "last_modified", "last_updated", "
 
 _RELATIONS = """
 SELECT c.oid::bigint AS oid, n.nspname::text AS schema, c.relname::text AS name,
-       n.nspname = current_schema() AS is_default
+       COALESCE(n.nspname = current_schema(), false) AS is_default,
+       c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = c.oid) AS is_parent
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
   AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
 ORDER BY 2, 3"""
-# A domain is what it is made of.
+# A domain is what it is made of, which may be another domain.
 _COLUMNS = """
-SELECT a.attrelid::bigint AS oid, a.attname::text AS name, a.attnotnull AS required,
-       COALESCE(b.typname, t.typname)::text AS type,
-       (CASE WHEN t.typtype = 'd' THEN b.typtype ELSE t.typtype END)::text AS class,
-       (CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END)::bigint AS modifier,
-       (COALESCE(b.typcategory, t.typcategory))::text AS category,
+WITH RECURSIVE based (oid, base, modifier) AS (
+  SELECT oid, oid, -1 FROM pg_catalog.pg_type WHERE typtype <> 'd'
+  UNION ALL
+  SELECT d.oid, b.base, CASE WHEN d.typtypmod >= 0 THEN d.typtypmod ELSE b.modifier END
+  FROM pg_catalog.pg_type d JOIN based b ON b.oid = d.typbasetype WHERE d.typtype = 'd'
+)
+SELECT a.attrelid::bigint AS oid, a.attname::text AS name, a.attnotnull AS required, t.typname::text AS type,
+       pg_catalog.format_type(a.atttypid, a.atttypmod) AS declared, t.typcategory::text AS category,
+       (CASE WHEN t.oid = a.atttypid THEN a.atttypmod ELSE b.modifier END)::bigint AS modifier,
        COALESCE(pg_catalog.col_description(a.attrelid, a.attnum), '')::text AS comment
-FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype AND t.typtype = 'd'
+FROM pg_catalog.pg_attribute a JOIN based b ON b.oid = a.atttypid JOIN pg_catalog.pg_type t ON t.oid = b.base
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 ORDER BY a.attrelid, a.attnum"""
@@ -57,7 +62,7 @@ JOIN pg_catalog.pg_attribute b ON b.attrelid = f.confrelid AND b.attnum = k.othe
 WHERE f.contype = 'f' AND f.conparentid = 0 ORDER BY 1, 2, 3, k.position"""
 # TRUNCATE and whatever rewrites a table give it another file, in which an older snapshot sees no row
 # (https://www.postgresql.org/docs/current/mvcc-caveats.html). pg_class is read in the snapshot, the
-# function sees what is there now; a table's partitions and heirs and what a view reads belong to it.
+# function sees what is there now; a table's partitions and what a view reads, heirs with it, belong to it.
 # A relation without a file of its own (a view, a system catalog) has the number 0.
 INTACT = """
 WITH RECURSIVE member (oid) AS (
@@ -75,37 +80,31 @@ SELECT COALESCE(bool_and(
   c.oid IS NOT NULL AND c.relfilenode IN (0, COALESCE(pg_catalog.pg_relation_filenode(c.oid), 0))), false) AS intact
 FROM member LEFT JOIN pg_catalog.pg_class c ON c.oid = member.oid"""
 
-_NAMED: dict[str, LogicalType] = {
-    "int2": types.INT,
-    "int4": types.INT,
-    "int8": types.INT,
-    "oid": types.INT,
-    "bool": types.BOOL,
-    "float4": types.FLOAT,
-    "float8": types.FLOAT,
-    "date": types.DATE,
-    "timestamp": types.DATETIME,
-    "timestamptz": types.TIMESTAMP,
-    "time": types.TIME,
-    "uuid": types.UUID,
-    "json": types.JSON,
-    "jsonb": types.JSON,
-    "bytea": types.BYTES,
-    "bpchar": types.CHAR,
-}
-UNBOUNDED = types.decimal(38, 18)
-"""A numeric without precision: what does not fit is refused when it is read, and never rounded."""
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The tables, and by their names in the warehouse what the rest of the toolkit need not know of them."""
+
+    tables: tuple[Table, ...] = ()
+    physical: Mapping[str, Mapping[str, Physical]] = field(default_factory=dict)
+    """Each column's type."""
+    parents: frozenset[str] = frozenset()
+    """Tables that others inherit from; a query of one gives the rows of its heirs too, which are tables themselves."""
 
 
-def tables(query: Query) -> tuple[Table, ...]:
+def catalog(query: Query) -> Catalog:
     """Every table and view outside the system's own schemas."""
     columns, keys, references = (_grouped(query(sql)) for sql in (_COLUMNS, _KEYS, _REFERENCES))
-    relations = {row["oid"]: row for row in query(_RELATIONS)}
-    targets = {oid: _table(row, (), (), ()).target for oid, row in relations.items()}
-    return tuple(
-        _table(row, [_column(column) for column in columns[oid]], keys[oid], _foreign_keys(references[oid], targets))
-        for oid, row in relations.items()
-        if columns[oid]
+    relations = {row["oid"]: row for row in query(_RELATIONS) if columns[row["oid"]]}
+    targets = {oid: _table(row, {}, (), (), ()).target for oid, row in relations.items()}
+    physical = {oid: {row["name"]: _physical(row) for row in columns[oid]} for oid in relations}
+    return Catalog(
+        tuple(
+            _table(row, physical[oid], columns[oid], keys[oid], _foreign_keys(references[oid], targets))
+            for oid, row in relations.items()
+        ),
+        {targets[oid]: types for oid, types in physical.items()},
+        frozenset(targets[oid] for oid, row in relations.items() if row["is_parent"]),
     )
 
 
@@ -117,8 +116,13 @@ def _grouped(rows: Rows) -> dict[int, Rows]:
 
 
 def _table(
-    row: dict[str, Any], columns: Sequence[Column], keys: Iterable[dict[str, Any]], foreign: Sequence[ForeignKey]
+    row: dict[str, Any],
+    physical: Mapping[str, Physical],
+    rows: Iterable[dict[str, Any]],
+    keys: Iterable[dict[str, Any]],
+    foreign: Sequence[ForeignKey],
 ) -> Table:
+    columns = [_column(column, physical[column["name"]]) for column in rows]
     return Table(
         row["name"],
         tuple(columns),
@@ -126,7 +130,8 @@ def _table(
         _cursor(columns),
         "" if row["is_default"] else row["schema"],
         tuple(dict.fromkeys(key.parent for key in foreign)),
-        foreign_keys=tuple(foreign),
+        tuple(Cursor(CursorKind.ROWVERSION, name) for name, type_ in physical.items() if type_.name == "xid8"),
+        tuple(foreign),
     )
 
 
@@ -142,29 +147,12 @@ def _foreign_keys(rows: Rows, targets: Mapping[int, str]) -> list[ForeignKey]:
     ]
 
 
-def _column(row: dict[str, Any]) -> Column:
-    return Column(row["name"], column_type(row), not row["required"], row["comment"])
+def _physical(row: dict[str, Any]) -> Physical:
+    return Physical(row["type"], row["declared"], row["category"], row["modifier"])
 
 
-def column_type(row: dict[str, Any]) -> LogicalType:
-    """The logical type; of what has none of its own (enums, arrays, inet, money, intervals …) the server's text."""
-    if row["type"] == "numeric":
-        return _numeric(row["modifier"])
-    named = _NAMED.get(row["type"])
-    return named or types.STRING
-
-
-def _numeric(modifier: int) -> LogicalType:
-    """Precision and scale out of a type modifier: precision in the high half, scale as 11 bits with sign in the low.
-
-    https://github.com/postgres/postgres/blob/REL_17_STABLE/src/backend/utils/adt/numeric.c (make_numeric_typmod)
-    """
-    if modifier < 0:
-        return UNBOUNDED
-    precision, scale = (modifier - 4) >> 16 & 0xFFFF, ((modifier - 4 & 0x7FF) ^ 1024) - 1024
-    if scale < 0:
-        return types.decimal(precision - scale, 0)
-    return types.decimal(max(precision, scale), scale)
+def _column(row: dict[str, Any], physical: Physical) -> Column:
+    return Column(row["name"], physical.logical, not row["required"], row["comment"], physical.refused)
 
 
 def _key(indexes: Iterable[dict[str, Any]], required: set[str]) -> tuple[str, ...]:
