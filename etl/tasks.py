@@ -103,23 +103,27 @@ def plan(config: Config) -> list[str]:
     return tables
 
 
-def plan_ranges(config: Config, table: str) -> list[Range]:
-    """The ranges by which a table is best loaded whole, to be given to ``load_range`` one by one.
+def plan_ranges(config: Config, *tables: str) -> list[Range]:
+    """The ranges by which tables are best loaded whole, to be given to ``load_range`` one by one.
 
-    None if it has been loaded already, or is not larger than ``[sync] range_rows``: then ``take_ranges``,
-    called with nothing, syncs it as it is.
+    None for a table that has been loaded already, or is not larger than ``[sync] range_rows``: then
+    ``take_ranges``, called with nothing, syncs it as it is.
     """
     from etl.session import open_session
+    from etl.sync.plan import chosen, configured
     from etl.sync.ranged import drop_stale, parts_of
 
-    with open_session(config, [table]) as session, session.source().snapshot() as snapshot:
-        known = session.table(snapshot, table)
-        if session.ledger.newest_load(table) and session.warehouse.columns("raw", table):
-            return []
-        drop_stale(session.warehouse, table)
-        parts = parts_of(snapshot, known, config.sync.range_rows)
-    log.info("%s: %d ranges", table, len(parts))
-    return [cast("Range", asdict(part)) for part in parts]
+    ranges: list[Range] = []
+    with open_session(config, tables) as session, session.source().snapshot() as snapshot:
+        held = session.ledger.newest_loads().keys() & set(session.warehouse.tables("raw"))
+        for table in chosen(configured(snapshot.tables(), config.tables), tables):
+            if table.target in held:
+                continue
+            drop_stale(session.warehouse, table.target)
+            parts = parts_of(snapshot, table, config.sync.range_rows)
+            log.info("%s: %d ranges", table.target, len(parts))
+            ranges += [cast("Range", asdict(part)) for part in parts]
+    return ranges
 
 
 def load_range(config: Config, part: Range) -> Range:

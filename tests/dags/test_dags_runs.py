@@ -44,6 +44,8 @@ def test_every_table_is_synced_checked_and_announced(day: Day) -> None:
     count = len(metadata.tables)
     assert states(day.sync) == {
         "plan": {"success": 1},
+        "ranges": {"success": 1},
+        "load": {"skipped": 1},
         "table.sync": {"success": count},
         "table.check": {"success": count},
         "orphans": {"success": 1},
@@ -86,6 +88,8 @@ def test_a_copy_that_differs_shuts_the_gate_and_nothing_is_published(day: Day, t
     assert ended.state == "failed"
     assert states(ended) == {
         "plan": {"success": 1},
+        "ranges": {"success": 1},
+        "load": {"skipped": 1},
         "table.sync": {"success": 2},
         "table.check": {"success": 1, "failed": 1},
         "orphans": {"upstream_failed": 1},
@@ -121,18 +125,20 @@ def test_a_table_that_cannot_be_synced_stops_the_announcement_but_not_the_others
 ) -> None:
     from etl import errors, tasks
 
-    sync_table = tasks.sync_table
+    take_ranges = tasks.take_ranges
 
-    def stops_at_plans(config: Any, table: str) -> tasks.Moved:
+    def stops_at_plans(config: Any, table: str, ranges: list[tasks.Range]) -> tasks.Moved:
         if table == "plans":
             raise errors.StoppedTableError("too many rows would be deleted")
-        return sync_table(config, table)
+        return take_ranges(config, table, ranges)
 
-    monkeypatch.setattr(tasks, "sync_table", stops_at_plans)
+    monkeypatch.setattr(tasks, "take_ranges", stops_at_plans)
     write_config(world, only=("plans", "products"))
     before = announcements()
     assert states(run("warehouse_sync")) == {
         "plan": {"success": 1},
+        "ranges": {"success": 1},
+        "load": {"skipped": 1},
         "table.sync": {"success": 1, "failed": 1},
         "table.check": {"success": 1, "upstream_failed": 1},
         "orphans": {"upstream_failed": 1},
@@ -140,6 +146,45 @@ def test_a_table_that_cannot_be_synced_stops_the_announcement_but_not_the_others
         "publish": {"upstream_failed": 1},
     }
     assert announcements() == before
+
+
+def test_a_large_table_is_loaded_by_ranges_and_then_proven(
+    world: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETL_SYNC_RANGE_ROWS", "100")
+    write_config(world, only=("payments", "products"))
+    ended = run("warehouse_sync")
+    count = states(ended)["load"]["success"]
+    assert ended.state == "success"
+    assert count > 2
+    labels = {i.map_index: i.rendered_map_index for i in ended.get_task_instances() if i.task_id == "load"}
+    assert labels == {number: f"payments {number + 1} of {count}" for number in range(count)}
+    with duckdb.connect(str(world / "warehouse.duckdb"), read_only=True) as connection:
+        kinds = connection.execute("SELECT table_name, kind FROM etl.loads ORDER BY load_no, 1").fetchall()
+        tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'raw'").fetchall()
+    assert kinds[:2] == [("payments", "full"), ("products", "full")]
+    assert sorted(tables) == [("payments",), ("products",)]
+
+
+def test_a_range_that_fails_stops_its_own_table_only(world: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from etl import errors, tasks
+
+    load_range = tasks.load_range
+
+    def fails_at_the_second(config: Any, part: tasks.Range) -> tasks.Range:
+        if part["number"] == 2:
+            raise errors.StoppedTableError("not this one")
+        return load_range(config, part)
+
+    monkeypatch.setattr(tasks, "load_range", fails_at_the_second)
+    monkeypatch.setenv("ETL_SYNC_RANGE_ROWS", "100")
+    write_config(world, only=("payments", "products"))
+    found = states(run("warehouse_sync"))
+    assert found["load"]["failed"] == 1
+    assert found["table.sync"] == {"success": 1, "failed": 1}
+    assert found["table.check"] == {"success": 1, "upstream_failed": 1}
+    assert found["gate"] == {"failed": 1}
+    assert found["publish"] == {"upstream_failed": 1}
 
 
 def test_a_source_that_is_not_there_fails_the_plan_and_nothing_else_is_tried(world: Path, run: Run) -> None:

@@ -67,6 +67,7 @@ def test_a_day_under_real_processes(tmp_path: Path) -> None:
             ),
             "ETL_DAGS_LATE_MINUTES": "0.2",
             "ETL_DAGS_SYNC_SCHEDULE": "@monthly",
+            "ETL_SYNC_RANGE_ROWS": "60",  # subscriptions are more: they are loaded in two ranges
         }
         with local_airflow(tmp_path / "airflow", config, environment) as airflow:
             airflow.wait(lambda: airflow.dags() == set(DAG_IDS), "the DAGs")
@@ -80,6 +81,8 @@ def test_a_day_under_real_processes(tmp_path: Path) -> None:
             # The schedule's latest tick is run as soon as the DAG is known, and its event starts the marts.
             assert _states(airflow, "warehouse_sync") == {
                 ("plan", "success"): 1,
+                ("ranges", "success"): 1,
+                ("load", "success"): 2,
                 ("table.sync", "success"): 3,
                 ("table.check", "success"): 3,
                 ("orphans", "success"): 1,
