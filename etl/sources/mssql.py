@@ -90,9 +90,9 @@ class MssqlSnapshot(Snapshot):
     dialect = _D
 
     def __init__(self, link: Link) -> None:
-        self._link, self._server = link, link.server
-        self._reader = Reader(link)
-        self._cursors = Cursors(link, self._reader)
+        self.link, self._server = link, link.server
+        self.reader = Reader(link)
+        self._cursors = Cursors(link, self.reader)
         self._parts: dict[str, Ranges | None] = {}
         self.consistent = link.server.snapshots
         link.begin()
@@ -103,37 +103,37 @@ class MssqlSnapshot(Snapshot):
     def _makes_tables(self) -> bool:
         """Whether temporary tables can be made within the transaction."""
         name = _D.temporary("etl_probe")
-        self._link.session.run(_D.create_temporary(name, "SELECT 1 AS n"))
-        self._link.session.run(f"DROP TABLE {name}")
+        self.link.session.run(_D.create_temporary(name, "SELECT 1 AS n"))
+        self.link.session.run(f"DROP TABLE {name}")
         return True
 
     def query(self, sql: str) -> pa.Table:
-        with self._link.statement():
-            return plain(self._link.session.query(sql))
+        with self.link.statement():
+            return plain(self.link.session.query(sql))
 
     def run(self, sql: str) -> None:
-        with self._link.statement():
-            self._link.session.run(sql)
+        with self.link.statement():
+            self.link.session.run(sql)
 
     def relation(self, table: Table) -> str:
         return sql.relation(table)
 
     def tables(self) -> tuple[Table, ...]:
-        return self._reader.catalog.tables
+        return self.reader.catalog.tables
 
     def count(self, table: Table, part: Ranges | None = None) -> int:
-        return int(self._link.row(f"SELECT COUNT_BIG(*) AS n FROM {_from(table, part)}", table)["n"])
+        return int(self.link.row(f"SELECT COUNT_BIG(*) AS n FROM {_from(table, part)}", table)["n"])
 
     def extent(self, table: Table, column: Column) -> tuple[Value | None, Value | None]:
         x = _D.quote(column.name)
-        row = self._link.row(f"SELECT MIN({x}) AS low, MAX({x}) AS high FROM {_from(table)}", table)
+        row = self.link.row(f"SELECT MIN({x}) AS low, MAX({x}) AS high FROM {_from(table)}", table)
         return row["low"], row["high"]
 
     def reach(self, table: Table) -> Reach:
         """Raises ``SourceError`` for a table that has a column of a type that is refused."""
         refuse(table)
         if not self.consistent:
-            self._link.say(
+            self.link.say(
                 f"{self._server.database} allows no SNAPSHOT isolation, so the source moves while it is compared and "
                 f"the gate stays shut; allow it: ALTER DATABASE {_D.quote(self._server.database)} "
                 "SET ALLOW_SNAPSHOT_ISOLATION ON"
@@ -150,12 +150,12 @@ class MssqlSnapshot(Snapshot):
         if isinstance(part, Window):
             return self._cursors.changes(table, part)
         self._parts[table.target] = part
-        return self._reader.batches(table, f"{sql.relation(table)} AS t", part.condition(_D) if part else "")
+        return self.reader.batches(table, f"{sql.relation(table)} AS t", part.condition(_D) if part else "")
 
     def read_keys(self, table: Table, keys: pa.Table) -> Iterator[pa.RecordBatch]:
         for start in range(0, keys.num_rows, _KEYS_AT_ONCE):
-            source = sql.keyed(table, self._reader.physical(table), keys.slice(start, _KEYS_AT_ONCE))
-            yield from self._reader.batches(table, source)
+            source = sql.keyed(table, self.reader.physical(table), keys.slice(start, _KEYS_AT_ONCE))
+            yield from self.reader.batches(table, source)
 
     def losses(self, table: Table) -> tuple[Loss, ...]:
         """Counted by the server, over what was read last."""
@@ -166,7 +166,7 @@ class MssqlSnapshot(Snapshot):
             f"SUM(CAST(CASE WHEN {predicate} THEN 1 ELSE 0 END AS bigint)) AS n{i}"
             for i, (_, _, predicate) in enumerate(counted)
         )
-        row = self._link.row(f"SELECT {sums} FROM {_from(table, self._parts.get(table.target))}", table)
+        row = self.link.row(f"SELECT {sums} FROM {_from(table, self._parts.get(table.target))}", table)
         found = (Loss(column.name, what, row[f"n{i}"] or 0) for i, (column, what, _) in enumerate(counted))
         return tuple(loss for loss in found if loss.rows)
 
@@ -174,18 +174,18 @@ class MssqlSnapshot(Snapshot):
         return _D.has(value) and (self._server.has_nul or not (isinstance(value, str) and "\0" in value))
 
     def read_constants(self, type_: LogicalType, values: Sequence[Any]) -> pa.Array:
-        return self._reader.constants(type_, values)
+        return self.reader.constants(type_, values)
 
     def findings(self, tables: Sequence[Table]) -> Iterator[Finding]:
-        with self._link.statement():
-            yield from findings(self._link.session, self._server, tables)
+        with self.link.statement():
+            yield from findings(self.link.session, self._server, tables)
 
     def _summed(self, table: Table) -> str:
         """The table as its rows are summed: a column that is read as another type is summed as that."""
-        physical = self._reader.physical(table)
+        physical = self.reader.physical(table)
         if all(physical[column.name].logical == column.type for column in table.columns):
             return sql.relation(table)
-        readings = ((column, self._reader.reading(column, physical)) for column in table.columns)
+        readings = ((column, self.reader.reading(column, physical)) for column in table.columns)
         listed = ", ".join(f"{one.whole or one.sql} AS {_D.quote(column.name)}" for column, one in readings)
         return f"(SELECT {listed} FROM {_from(table)})"
 

@@ -69,7 +69,8 @@ class Reader:
         fitting = sql.every(where, sql.short(readings)) if long["n"] else where
         yield from self._arriving(table, sql.select([one.sql for one in readings], source, fitting), width)
         if long["n"]:
-            log.info("%s: %s rows hold long values and are fetched one by one", table.target, f"{long['n']:,}")
+            # The driver drops to one row at a time for them.
+            log.debug("%s: rows with long values, fetched one by one: %s", table.target, f"{long['n']:,}")
             text = sql.select([one.whole or one.sql for one in readings], source, sql.every(where, sql.long(readings)))
             yield from self._arriving(table, text, width + _UNIT_BYTES * long["widest"])
 

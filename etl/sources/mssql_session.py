@@ -30,12 +30,12 @@ class Session:
 
     def run(self, sql: str) -> None:
         """Run a statement for its effect, unprepared: what a prepared one makes would go with it."""
-        with self._cursor(sql):
+        with self.cursor(sql):
             pass
 
     def query(self, sql: str) -> pa.Table:
         """The result of a query."""
-        with self._cursor(sql) as cursor:
+        with self.cursor(sql) as cursor:
             return cursor.arrow(MOST_ROWS)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
@@ -46,7 +46,7 @@ class Session:
     def batches(self, sql: str, widest: int) -> Generator[pa.RecordBatch]:
         """The result of a large query, in batches bounded by their bytes; no row has more than ``widest``."""
         most = max(1, min(MOST_ROWS, HARD_BYTES // max(widest, 1)))
-        with self._cursor(sql) as cursor:
+        with self.cursor(sql) as cursor:
             asked = min(most, max(1, SOFT_BYTES // max(widest, 1), min(_FIRST_ROWS, most)))
             while True:
                 batch = cursor.arrow_batch(asked)
@@ -66,7 +66,8 @@ class Session:
             self._connection.close()
 
     @contextmanager
-    def _cursor(self, sql: str) -> Iterator[Any]:
+    def cursor(self, sql: str) -> Iterator[Any]:
+        """The driver's cursor with the statement's result."""
         log.debug("%s", sql)
         try:
             cursor = self._connection.cursor()

@@ -205,7 +205,7 @@ def test_what_a_sync_has_to_do_first(project: Project) -> None:
     with pytest.raises(RunError, match="has not been synced"):
         _backfilled(project, Wanted())
     project.sync()
-    project.source.execute("ALTER TABLE items ADD COLUMN later TEXT")
+    project.source.execute(f"ALTER TABLE items {project.source.add_column} later TEXT")
     with pytest.raises(RunError, match="new column later"):
         _backfilled(project, Wanted())
 

@@ -26,7 +26,9 @@ def loaded(project: Project) -> Project:
 
 
 def _add(project: Project, column: Column, default: str = "") -> None:
-    project.source.execute(f"ALTER TABLE items ADD COLUMN {project.source.column_ddl(column)}{default}")
+    project.source.execute(
+        f"ALTER TABLE items {project.source.add_column} {project.source.column_ddl(column)}{default}"
+    )
 
 
 @pytest.mark.every_warehouse
@@ -107,7 +109,7 @@ def test_a_column_that_may_be_null_or_no_longer(loaded: Project) -> None:
 
 
 def test_a_renamed_column_is_a_new_one_beside_the_old(loaded: Project) -> None:
-    loaded.source.execute("ALTER TABLE items RENAME COLUMN amount TO quantity")
+    loaded.source.execute(loaded.source.renaming("items", "amount", "quantity"))
     result = loaded.synced()
     assert "new column quantity" in result.drift
     assert "column amount is gone" in result.drift
@@ -119,8 +121,9 @@ def test_a_renamed_column_is_a_new_one_beside_the_old(loaded: Project) -> None:
 
 @pytest.mark.every_warehouse
 def test_a_column_renamed_in_case_alone_is_the_same_column(loaded: Project) -> None:
+    loaded.source.needs("capitals")
     loaded.source.execute(
-        'ALTER TABLE items RENAME COLUMN amount TO "Amount"', 'UPDATE items SET "Amount" = "Amount" + 1'
+        loaded.source.renaming("items", "amount", "Amount"), 'UPDATE items SET "Amount" = "Amount" + 1'
     )
     assert loaded.synced().drift == "column amount is now called Amount"
     again = loaded.synced()

@@ -81,6 +81,10 @@ class SourceEngine(ABC):
         """One column of a CREATE TABLE."""
         return f"{self.quote(column.name)} {ddl_type(self.name, column.type)}{'' if column.nullable else ' NOT NULL'}"
 
+    def renaming(self, table: str, column: str, name: str) -> str:
+        """The statement that gives a column another name."""
+        return f"ALTER TABLE {table} RENAME COLUMN {column} TO {self.quote(name)}"
+
     def needs(self, what: str) -> None:
         """Skip the test, with the reason, where the engine has this gap."""
         if what in self.gaps:
@@ -306,6 +310,9 @@ class MssqlEngine(SourceEngine):
 
     def quote(self, identifier: str) -> str:
         return "[" + identifier.replace("]", "]]") + "]"
+
+    def renaming(self, table: str, column: str, name: str) -> str:
+        return f"EXEC sp_rename '{table}.{column}', '{name}', 'COLUMN'"
 
     def column_ddl(self, column: Column) -> str:
         # Otherwise 'a' and 'A' would be one key; what such a collation does has tests of its own.
