@@ -288,20 +288,20 @@ class _Backfill:
         return differing(self._table, keys, snapshot, self._warehouse, self._scratch)
 
     def _apply(self, snapshot: Snapshot, repair: Repair) -> int:
-        self._deleted += repair.deletes
-        self._refuse_deletion(self._deleted)
         newest = self._newest()
         load = next_load(
             self._table,
             newest,
             run_id=self._run_id,
             kind=LoadKind.BACKFILL,
-            extracted=repair.rows.num_rows,
-            changed=repair.keys.num_rows,
             snapshot_at=snapshot.instant,
         )
-        apply_repair(self._warehouse, self._ledger, self._table, repair, load)
-        return load.changed
+        return apply_repair(self._warehouse, self._ledger, self._table, repair, load, self._guard).changed
+
+    def _guard(self, deletes: int) -> None:
+        """Refuse what all slices together would delete."""
+        self._deleted += deletes
+        self._refuse_deletion(self._deleted)
 
     def _refuse_vanished(self, snapshot: Snapshot, part: Ranges) -> None:
         """Stop before the first slice where the source has lost too much of what is to be brought."""

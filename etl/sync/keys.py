@@ -15,8 +15,7 @@ from etl.errors import ConfigError
 from etl.scratch import Scratch
 from etl.sources.base import Snapshot
 from etl.verify.compare import surplus
-from etl.verify.locate import Located
-from etl.verify.repair import Repair, vanished
+from etl.verify.repair import Repair
 from etl.warehouses.base import Warehouse
 from schemas.table import Column, Table
 from schemas.types import Kind
@@ -64,8 +63,7 @@ def differing(
     for rows in (ours, theirs):
         with scratch.holding(fetched=rows):
             sides.append(scratch.query(scratch.dialect.hashes(table.columns, table.key, "fetched")))
-    rows = surplus(scratch, *sides)
-    return Repair(keys, ours, vanished(table, Located(rows, 0))) if rows.num_rows else None
+    return Repair(keys, lambda: [ours]) if surplus(scratch, *sides).num_rows else None
 
 
 def _key(table: Table, text: str) -> tuple[Any, ...]:

@@ -151,15 +151,15 @@ class Mover:
         load = replace(self._next(newest, LoadKind.HISTORY, 0), watermark=newest.watermark, seen=newest.seen)
         self._warehouse.commit(self._recording(load, *self._keeper.versions(load)))
 
-    def repair(self, newest: Load, repair: Repair) -> None:
-        """Delete and insert exactly the located rows."""
+    def repair(self, newest: Load, repair: Repair, guard: Callable[[int], None]) -> None:
+        """Delete and insert exactly the located rows, if ``guard`` lets as many vanish."""
         # A table without a cursor has no other way to move its changes, so this is its extraction.
         moves = self._table.cursor.kind is CursorKind.FULL
         kind = LoadKind.INCREMENTAL if moves else LoadKind.REPAIR
-        load = replace(self._next(newest, kind, repair.rows.num_rows), changed=repair.keys.num_rows)
-        apply_repair(self._warehouse, self._ledger, self._table, repair, load)
-        self.extracted += repair.rows.num_rows
-        self.repaired += 0 if moves else repair.keys.num_rows
+        load = self._next(newest, kind, 0)
+        load = apply_repair(self._warehouse, self._ledger, self._table, repair, load, guard)
+        self.extracted += load.extracted
+        self.repaired += 0 if moves else load.changed
 
     def step(self, name: str) -> None:
         """Say which step the table is in."""

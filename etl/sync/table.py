@@ -85,6 +85,7 @@ class _TableSync:
         self._mover = Mover(context, table, context.snapshot.reach(table))
         self._started = time.monotonic()
         self._drift = ""
+        self._fetched = 0
         self._scope: Scope | None = None
 
     def run(self, *, full: bool) -> Synced:
@@ -137,6 +138,7 @@ class _TableSync:
             warehouse = self._context.comparer.warehouse(self._table, self._part)
             comparison = self._context.comparer.compare(self._table, source, warehouse, self._part)
             found = found or comparison.differing
+            self._fetched += comparison.located.fetched if comparison.located else 0
             done = round_ == ROUNDS or not self._context.config.repair
             if comparison.equal and round_ < ROUNDS and self._counts_differ():
                 source = self._widen()
@@ -168,8 +170,8 @@ class _TableSync:
             return self._mover.load_all(newest, LoadKind.RELOAD)
         self._mover.step("repair")
         repair = self._context.comparer.plan_repair(self._table, comparison, source)
-        self._refuse_mass_deletion(repair.deletes, comparison.warehouse.rows)
-        self._mover.repair(newest, repair)
+        held = rows or comparison.warehouse.rows
+        self._mover.repair(newest, repair, lambda deletes: self._refuse_mass_deletion(deletes, held))
         if not self._context.snapshot.consistent:
             return self._context.comparer.source(self._table, self._part)
         return source
@@ -193,7 +195,7 @@ class _TableSync:
             moving=not self._context.snapshot.consistent,
             scope=str(self._scope) if self._scope else FULL_SCOPE,
         )
-        check = replace(check, versions=versions)
+        check = replace(check, versions=versions, rows_fetched=self._fetched)
         proven = self._context.scoper.proven(self._table, self._scope, check)
         check = replace(check, oldest_at=self._context.scoper.oldest(self._table, proven))
         self._ledger.write(check, *proven, *difference_rows(check.check_id, judged.shown))

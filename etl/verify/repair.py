@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.dialects.base import WORDS
-from etl.errors import StoppedTableError
+from etl.errors import StoppedTableError, WarehouseError
 from etl.ledger import Ledger, Load
 from etl.scratch import Scratch
 from etl.verify.differences import located_keys
@@ -19,26 +21,32 @@ from etl.warehouses.base import Warehouse, staging_name
 from schemas import types
 from schemas.table import Column, Table
 
+_KEYS_AT_ONCE = 50_000
+
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """Which rows a repair deletes, by key or for a table without one by words, and which it inserts."""
+    """Which rows a repair deletes, by key or for a table without one by words, and which it inserts.
+
+    ``rows`` are read from the snapshot in which the keys were located, some at a time.
+    """
 
     keys: pa.Table
-    rows: pa.Table
-    deletes: int
-    """By how many rows the warehouse would shrink, at the most."""
+    rows: Callable[[], Iterable[pa.Table]]
 
 
 def plan_repair(scratch: Scratch, table: Table, located: Located, source: Side) -> Repair:
-    """Read the source's rows for what was located, from the snapshot in which it was located."""
-    if table.key:
-        keys = located_keys(table, located)
-        rows = source.rows(keys)
-    else:
-        keys = located.rows.select(WORDS)
-        rows = _rows_hashed(scratch, table, keys, source)
-    return Repair(keys, rows, max(keys.num_rows - rows.num_rows, 0))
+    """What is to be deleted, and where the source's rows for it come from."""
+    if not table.key:
+        words = located.rows.select(WORDS)
+        return Repair(words, lambda: [_rows_hashed(scratch, table, words, source)])
+    keys = located_keys(table, located)
+    return Repair(keys, lambda: (source.rows(some) for some in _slices(keys)))
+
+
+def _slices(keys: pa.Table) -> Iterator[pa.Table]:
+    for start in range(0, keys.num_rows, _KEYS_AT_ONCE):
+        yield keys.slice(start, _KEYS_AT_ONCE)
 
 
 def vanished(table: Table, located: Located) -> int:
@@ -61,12 +69,38 @@ def refuse_mass_deletion(table: Table, deletes: int, rows: int, max_share: float
         )
 
 
-def apply_repair(warehouse: Warehouse, ledger: Ledger, table: Table, repair: Repair, load: Load) -> None:
-    """Delete and insert, in one transaction with ``load``; doubled rows vanish too."""
+def apply_repair(
+    warehouse: Warehouse, ledger: Ledger, table: Table, repair: Repair, load: Load, guard: Callable[[int], None]
+) -> Load:
+    """Delete and insert, in one transaction with the load, which is returned as it was written.
+
+    Doubled rows vanish too. ``guard`` is told by how many rows the warehouse would shrink at the most,
+    and raises if those are too many.
+    """
     keys_name, rows_name = (staging_name(table.target, role) for role in ("keys", "rows"))
     key = table.key_columns or tuple(Column(word, types.INT) for word in WORDS)
-    warehouse.stage(keys_name, key, repair.keys)
-    warehouse.stage(rows_name, table.columns, repair.rows)
+    try:
+        warehouse.stage(keys_name, key, repair.keys)
+        rows = _staged(warehouse, rows_name, table, repair.rows())
+        guard(max(repair.keys.num_rows - rows, 0))
+        load = replace(load, extracted=rows, changed=repair.keys.num_rows)
+        _exchange(warehouse, ledger, table, keys_name, rows_name, load)
+    finally:
+        with suppress(WarehouseError):
+            warehouse.drop(keys_name)
+            warehouse.drop(rows_name)
+    return load
+
+
+def _staged(warehouse: Warehouse, name: str, table: Table, chunks: Iterable[pa.Table]) -> int:
+    """Rows into a staging table, some at a time; how many there were."""
+    warehouse.create(name, {column.name: warehouse.dialect.ddl(column.type) for column in table.columns})
+    rows = sum(warehouse.append(name, table, chunk.to_batches()) for chunk in chunks)
+    warehouse.flush(name)
+    return rows
+
+
+def _exchange(warehouse: Warehouse, ledger: Ledger, table: Table, keys_name: str, rows_name: str, load: Load) -> None:
     target, keys, rows = (warehouse.relation("raw", name) for name in (table.target, keys_name, rows_name))
     dialect, keeper = warehouse.dialect, Keeper(warehouse, ledger, table)
     delete = keeper.delete(keys, load, rows) if table.key else [dialect.delete_hashed(target, keys, table.columns)]
@@ -74,8 +108,6 @@ def apply_repair(warehouse: Warehouse, ledger: Ledger, table: Table, repair: Rep
     newest = ledger.still_newest(table.target, load.load_no - 1)
     kept = keeper.versions(load, keys)
     warehouse.commit([newest, *delete, insert, *kept, ledger.statement(load)])
-    warehouse.drop(keys_name)
-    warehouse.drop(rows_name)
 
 
 def _rows_hashed(scratch: Scratch, table: Table, words: pa.Table, source: Side) -> pa.Table:

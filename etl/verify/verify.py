@@ -91,17 +91,18 @@ class Verifier:
     def _apply(self, table: Table, source: Side, comparison: Comparison, max_delete_share: float) -> None:
         newest = self._newest(table)
         repair = self._comparer.plan_repair(table, comparison, source)
-        refuse_mass_deletion(table, repair.deletes, comparison.warehouse.rows, max_delete_share)
         load = next_load(
             table,
             newest,
             run_id=self._run_id,
             kind=LoadKind.REPAIR,
-            extracted=repair.rows.num_rows,
-            changed=repair.keys.num_rows,
             snapshot_at=self._snapshot.instant,
         )
-        apply_repair(self._warehouse, self._ledger, table, repair, load)
+        rows = comparison.warehouse.rows
+        apply_repair(
+            *(self._warehouse, self._ledger, table, repair, load),
+            lambda deletes: refuse_mass_deletion(table, deletes, rows, max_delete_share),
+        )
 
     def _newest(self, table: Table) -> Load:
         newest = self._ledger.newest_load(table.target)

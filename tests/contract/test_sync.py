@@ -164,6 +164,39 @@ def test_full_loads_everything_anew(loaded: Project) -> None:
     loaded.assert_equal(ITEMS)
 
 
+MANY, ONE_PERCENT = 5_000, 50
+
+
+def test_the_cost_follows_the_change(project: Project) -> None:
+    project.source.create(ITEMS)
+    project.source.insert(ITEMS, items(range(MANY)))
+    assert project.synced().extracted == MANY
+    project.source.execute(changing(f"id < {ONE_PERCENT}", MANY + 1, amount="-1"))
+    changed = project.synced()
+    tie = 1
+    assert (changed.extracted, changed.repaired, changed.check.rows_fetched) == (ONE_PERCENT + tie, 0, 0)
+    unchanged = project.synced()
+    assert (unchanged.extracted, unchanged.check.rows_fetched) == (ONE_PERCENT, 0), "all of them are ties now"
+    assert [load.extracted for load in project.loads()] == [MANY, ONE_PERCENT + tie, ONE_PERCENT]
+    project.assert_equal(ITEMS)
+
+
+def test_without_a_cursor_buckets_are_compared_first_and_only_what_differs_is_moved(project: Project) -> None:
+    project.source.create(CURSORLESS)
+    project.source.insert(CURSORLESS, (row[:3] for row in items(range(MANY))))
+    project.synced()
+    unchanged = project.synced()
+    assert (unchanged.extracted, unchanged.check.rows_fetched, len(project.loads())) == (0, 0, 1)
+    project.source.execute(f"UPDATE items SET amount = -1 WHERE id < {ONE_PERCENT}")
+    changed = project.synced()
+    assert (changed.extracted, changed.repaired, project.loads()[-1].extracted) == (ONE_PERCENT, 0, ONE_PERCENT)
+    # A row that changed is one on each side; the others are rows that share a bucket with one.
+    assert 2 * ONE_PERCENT <= changed.check.rows_fetched <= 4 * ONE_PERCENT, (
+        "found by its buckets, not by reading the table"
+    )
+    project.assert_equal(CURSORLESS)
+
+
 # --- other shapes of tables -----------------------------------------------------------------------
 
 
