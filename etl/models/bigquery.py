@@ -64,7 +64,8 @@ def train(warehouse: Warehouse, ledger: Ledger, config: Config, model: str) -> d
         warehouse.run(resolved(catalog.statement(world, model, "create"), warehouse))
         judged = warehouse.query(resolved(catalog.statement(world, model, "evaluate"), warehouse)).to_pylist()
         mart = catalog.predictions(world, model)
-        predictions.publish(warehouse, mart, resolved(mart.text, warehouse), gate)
+        with predictions.staged_query(warehouse, mart, resolved(mart.text, warehouse)) as staged:
+            predictions.publish(warehouse, mart, staged, gate)
     return judged[0] if judged else {}
 
 

@@ -14,7 +14,7 @@ from etl.publish.queries import Query
 
 
 @contextmanager
-def guarded(ledger: Ledger, queries: Iterable[Query], wishes: SyncConfig, model: str) -> Iterator[Callable[[], object]]:
+def guarded(ledger: Ledger, queries: Iterable[Query], wishes: SyncConfig, model: str) -> Iterator[Callable[[], None]]:
     """A gate over the raw tables that the queries read, passed once; the run is logged, and its end if it succeeds.
 
     Raises ``GateShutError``.

@@ -50,12 +50,9 @@ def train(warehouse: Warehouse, ledger: Ledger, config: Config, model: str, seed
         # One thread: the order in which several add floats is nobody's promise, and the same seed gives the same model.
         with threadpool_limits(1):
             outcome = FITS[model](frame, seed)
-        staged = predictions.stage(warehouse, mart, pa.Table.from_pandas(outcome.predictions, preserve_index=False))
-        try:
-            columns = warehouse.dialect.columns(list(mart.columns))
-            predictions.publish(warehouse, mart, f"SELECT {columns} FROM {warehouse.relation('raw', staged)}", gate)
-        finally:
-            warehouse.drop(staged)
+        rows = pa.Table.from_pandas(outcome.predictions, preserve_index=False)
+        with predictions.staged_rows(warehouse, mart, rows) as staged:
+            predictions.publish(warehouse, mart, staged, gate)
     return outcome
 
 

@@ -1,16 +1,14 @@
-"""Predictions into the warehouse: staged, built aside, tested, and published through the gate."""
+"""Predictions into the warehouse: staged, then built, tested and published like any other mart."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pyarrow as pa
 
-from etl.publish import translate
-from etl.publish.errors import MartError
-from etl.publish.marts import remove_unfinished
+from etl.publish.marts import build
 from etl.publish.queries import Query
-from etl.publish.translate import BUILDING
 from etl.warehouses.base import Warehouse, staging_name
 from schemas import types
 from schemas.table import Column
@@ -25,41 +23,36 @@ _TYPES: dict[str, LogicalType] = {
 }
 
 
-def stage(warehouse: Warehouse, mart: Query, rows: pa.Table) -> str:
-    """Put predictions with the columns of the mart's header into a staging table, and return its name."""
-    name = staging_name(mart.name)
+@contextmanager
+def staged_rows(warehouse: Warehouse, mart: Query, rows: pa.Table) -> Iterator[str]:
+    """A staging table with the columns of the mart's header, for as long as the context lasts."""
     columns = [Column(column, _TYPES[type_]) for column, type_ in mart.header.types.items()]
     schema = pa.schema([(column.name, column.type.arrow) for column in columns])
-    warehouse.stage(name, columns, rows.select(schema.names).cast(schema))
-    return name
+    name = staging_name(mart.name)
+    try:
+        warehouse.stage(name, columns, rows.select(schema.names).cast(schema))
+        yield name
+    finally:
+        warehouse.drop(name)
 
 
-def publish(warehouse: Warehouse, mart: Query, select: str, gate: Callable[[], object]) -> int:
-    """Build the mart from a query in the warehouse's SQL, test and publish it; returns its rows.
+@contextmanager
+def staged_query(warehouse: Warehouse, mart: Query, sql: str) -> Iterator[str]:
+    """A staging table of a query in the warehouse's own SQL, for as long as the context lasts."""
+    name = staging_name(mart.name)
+    try:
+        warehouse.alter([f"CREATE TABLE {warehouse.relation('raw', name)} AS\n{sql}"])
+        yield name
+    finally:
+        warehouse.drop(name)
+
+
+def publish(warehouse: Warehouse, mart: Query, staged: str, gate: Callable[[], None]) -> None:
+    """Make the mart of a staging table.
 
     Raises what ``gate`` raises, and ``MartError`` for a test that finds rows; nothing is published then.
     """
-    aside = warehouse.relation("marts", mart.name + BUILDING)
-    remove_unfinished(warehouse)
-    try:
-        warehouse.alter([f"CREATE TABLE {aside} AS\n{select}"])
-        for name in mart.tests:
-            _check(warehouse, mart, name)
-        rows = warehouse.query(f"SELECT COUNT(*) AS n FROM {aside}")
-        gate()
-        warehouse.publish({mart.name: mart.name + BUILDING})
-    except BaseException:
-        remove_unfinished(warehouse)
-        raise
-    return int(rows["n"][0].as_py())
-
-
-def _check(warehouse: Warehouse, mart: Query, test: str) -> None:
-    where = f"test {test} of {mart.where}"
-    sql = translate.translate(mart.tests[test], warehouse, where, building=frozenset([mart.name]))
-    offending = warehouse.query(f"SELECT * FROM (\n{sql}\n) AS offending LIMIT 1").to_pylist()
-    if offending:
-        raise MartError(
-            f"mart {mart.name} fails its test {test}, first row: {offending[0]}",
-            "this is a fault of the model; nothing was published",
-        )
+    columns = ", ".join(f"`{name}`" for name in mart.columns)
+    build(
+        warehouse, {mart.name: Query(mart.name, mart.world, f"SELECT {columns} FROM raw.`{staged}`", mart.header)}, gate
+    )
