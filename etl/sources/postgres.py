@@ -20,7 +20,8 @@ from etl.config import Config
 from etl.dialects.postgres import SUM_IN_MEMORY, PostgresDialect
 from etl.errors import SourceError
 from etl.ranges import Ranges, Value
-from etl.sources.base import Loss, Pushdown, Reach, Snapshot, Source, Window, refuse
+from etl.sources import postgres_doctor
+from etl.sources.base import Finding, Loss, Pushdown, Reach, Snapshot, Source, Window, refuse
 from etl.sources.exact import Tally, convert
 from etl.sources.postgres_catalog import INTACT, Catalog, catalog
 from etl.sources.postgres_errors import translated
@@ -193,6 +194,9 @@ class PostgresSnapshot(Snapshot):
         where = self._since(table, part) if isinstance(part, Window) else _where(part)
         yield from self._batches(table, f"{self._relation(table)} AS t{where}")
         self._require_intact(table)
+
+    def findings(self, tables: Sequence[Table]) -> Iterator[Finding]:
+        return postgres_doctor.findings(self._rows, tables)
 
     def losses(self, table: Table) -> tuple[Loss, ...]:
         """None: timestamps end at the microsecond here, and carry no offset."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -315,3 +316,37 @@ def test_without_the_right_to_temporary_tables_rows_are_streamed(project: Projec
     for _ in range(2):
         assert project.etl("sync", ETL_SOURCE_URL=url).code == 0
     assert {check.source_mode for check in project.checks("t3")} == {"stream"}
+
+
+def test_doctor_names_what_is_missing_with_the_statement_that_mends_it(
+    project: Project, reader: tuple[str, str]
+) -> None:
+    name, url = reader
+    _ten(project, name)
+    database = urlsplit(url).path.removeprefix("/")
+    project.source.execute(
+        "CREATE SCHEMA closed",
+        "CREATE TABLE closed.t (id int PRIMARY KEY)",
+        f"REVOKE SELECT ON t7 FROM {name}",
+        "ALTER TABLE t1 ENABLE ROW LEVEL SECURITY",
+        "CREATE MATERIALIZED VIEW kept AS SELECT 1 AS one WITH NO DATA",
+        f"GRANT SELECT ON kept TO {name}",
+        f'REVOKE TEMPORARY ON DATABASE "{database}" FROM PUBLIC',
+    )
+    done = project.etl("doctor", "--json", ETL_SOURCE_URL=url)
+    assert done.code == 3
+    found = {finding["subject"]: finding for finding in json.loads(done.out)}
+    assert "PostgreSQL" in found["server"]["text"]
+    assert "UTF8" in found["encoding"]["text"]
+    assert found["clock"]["ok"]
+    assert found["rights"]["text"] == "8 of 12 tables can be read"
+    assert found["right on t7"]["remedy"] == f'GRANT SELECT ON "public"."t7" TO "{name}"'
+    assert found["right on t1"]["remedy"] == f'ALTER ROLE "{name}" BYPASSRLS'
+    assert found["right on schema closed"]["remedy"] == f'GRANT USAGE ON SCHEMA "closed" TO "{name}"'
+    assert found["kept"]["remedy"] == 'REFRESH MATERIALIZED VIEW "public"."kept"'
+    assert found["temporary tables"]["remedy"] == f'GRANT TEMPORARY ON DATABASE "{database}" TO "{name}"'
+    for subject in ("right on t7", "right on schema closed", "temporary tables", "kept"):
+        project.source.execute(found[subject]["remedy"])
+    project.source.execute(f"GRANT SELECT ON closed.t TO {name}", f"ALTER ROLE {name} BYPASSRLS")
+    assert project.etl("doctor", ETL_SOURCE_URL=url).code == 0
+    assert project.etl("sync", ETL_SOURCE_URL=url).code == 0
