@@ -18,7 +18,6 @@ SOFT_BYTES = 32 << 20
 HARD_BYTES = 256 << 20
 """How large a batch cannot exceed, unless a single row does."""
 MOST_ROWS = 65_536
-_FIRST_ROWS = 4_096
 T = TypeVar("T")
 
 
@@ -47,7 +46,7 @@ class Session:
         """The result of a large query, in batches bounded by their bytes; no row has more than ``widest``."""
         most = max(1, min(MOST_ROWS, HARD_BYTES // max(widest, 1)))
         with self.cursor(sql) as cursor:
-            asked = min(most, max(1, SOFT_BYTES // max(widest, 1), min(_FIRST_ROWS, most)))
+            asked = max(1, min(most, SOFT_BYTES // max(widest, 1)))
             while True:
                 batch = cursor.arrow_batch(asked)
                 if batch.num_rows:
