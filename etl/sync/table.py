@@ -12,7 +12,7 @@ from etl.ledger import FULL_SCOPE, Check, Load, LoadKind, keeps_deleted
 from etl.ranges import Ranges
 from etl.sync.move import Context, Mover
 from etl.verify.comparison import Comparison
-from etl.verify.differences import Difference
+from etl.verify.differences import Difference, moved_after
 from etl.verify.drift import drift_of
 from etl.verify.keeping import Keeper
 from etl.verify.partitions import Scope
@@ -82,7 +82,8 @@ class _TableSync:
         self._context, self._table = context, table
         self._warehouse, self._ledger = context.warehouse, context.ledger
         self._keeper = Keeper(context.warehouse, context.ledger, table)
-        self._mover = Mover(context, table, context.snapshot.reach(table))
+        self._reach = context.snapshot.reach(table)
+        self._mover = Mover(context, table, self._reach)
         self._started = time.monotonic()
         self._drift = ""
         self._fetched = 0
@@ -128,8 +129,22 @@ class _TableSync:
         if self._table.key and self._table.cursor.kind is not CursorKind.FULL:
             touched = self._mover.merge_window(newest)
         self._mover.step("sum")
-        self._scope = self._context.scoper.scope(self._table, touched)
+        self._scope = None if self._went_back(newest) else self._context.scoper.scope(self._table, touched)
         return self._context.comparer.source(self._table, self._part)
+
+    def _went_back(self, newest: Load) -> bool:
+        """Whether the source's newest cursor value is older than before, and says so: then any row may be older."""
+        if newest.cursor != str(self._table.cursor) or not moved_after(newest.watermark, self._reach.fence):
+            return False
+        log.warning(
+            "%s: the newest %s in the source is %s, older than the %s of the last load: its newest rows were deleted, "
+            "or it is an older backup; all of it is compared",
+            self._table.target,
+            self._table.cursor.column,
+            self._reach.fence,
+            newest.watermark,
+        )
+        return True
 
     def _prove(self, source: Side) -> Synced:
         found = 0
