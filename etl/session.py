@@ -25,7 +25,7 @@ from etl.sync.run import Failed, sync, take_staged
 from etl.sync.table import Synced
 from etl.verify.comparison import Comparer
 from etl.verify.rowsum import Mode
-from etl.verify.samples import Sample, samples
+from etl.verify.samples import Sample, Sampler
 from etl.verify.verify import Verified, Verifier
 from etl.warehouses.base import Warehouse
 from schemas.table import Table
@@ -109,9 +109,10 @@ class Session:
     def samples(self, tables: Sequence[str] = ()) -> Iterator[list[Sample] | Failed]:
         """Aggregates of tables asked of a fresh snapshot and of the warehouse, yielding each table's."""
         with self.source().snapshot() as snapshot:
+            sampler = Sampler(snapshot, self.warehouse)
             for table in plan.chosen(plan.configured(snapshot.tables(), self.config.tables), tables):
                 try:
-                    yield samples(snapshot, self.warehouse, table)
+                    yield sampler.samples(table)
                 except RunError as error:
                     yield Failed(table.target, error)
 
