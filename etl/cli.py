@@ -475,12 +475,13 @@ def status_(json_: JsonOption = False, config_file: ConfigOption = None) -> None
     if json_:
         print(json.dumps([table.as_json() for table in tables], ensure_ascii=False, indent=2))
         return
-    columns = ("table", "load", "loaded", "watermark", "rows", "checked", "hash", "gate")
+    columns = ("table", "load", "loaded", "cursor", "watermark", "rows", "checked", "hash", "gate")
     rows = [
         (
             t.table,
             t.load,
             f"{t.loaded_at:%Y-%m-%d %H:%M:%S}",
+            t.cursor.partition("(")[0],  # the column's name is in --json
             t.watermark or "",
             "" if t.rows is None else f"{t.rows:,}",
             f"{t.checked_at:%Y-%m-%d %H:%M:%S}" if t.checked_at else "never",

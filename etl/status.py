@@ -24,6 +24,7 @@ class TableStatus:
     table: str
     load: str
     loaded_at: datetime
+    cursor: str
     watermark: str | None
     rows: int | None
     equal: bool | None
@@ -62,6 +63,7 @@ def status(
                 table=table,
                 load=load.kind,
                 loaded_at=load.at,
+                cursor=load.cursor,
                 watermark=load.watermark,
                 rows=check.warehouse_rows if check else None,
                 equal=check.equal if check else None,
