@@ -241,6 +241,7 @@ class MssqlEngine(SourceEngine):
         if not url:
             pytest.skip("ETL_TEST_MSSQL_URL names no SQL Server")
         self._driver = pytest.importorskip("pymssql", reason="pymssql, which fills the tables, is not installed")
+        self.error: type[Exception] = self._driver.Error
         self._server = urlsplit(url)
         self.database = f"etl_test_{next(_numbers)}_{os.getpid()}"
         with self.connected("master") as cursor:

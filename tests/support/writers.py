@@ -10,12 +10,13 @@ import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from support.sources import SourceEngine, SqliteEngine
+
+from support.sources import MssqlEngine, SourceEngine, SqliteEngine
 
 Rows = list[tuple[Any, ...]]
 
@@ -120,6 +121,74 @@ class PostgresWriters(Writers):
     def close(self) -> None:
         for connection in (*self._writers, self._reader):
             connection.close()
+
+
+class MssqlWriters(Writers):
+    """Three connections that write and one that reads, on a database of its own."""
+
+    spelled: dict[str, str] = {}  # noqa: RUF012
+
+    def __init__(self, engine: MssqlEngine) -> None:
+        self._engine = engine
+        self._open = ExitStack()
+        self._writers = [self._open.enter_context(engine.connected()) for _ in range(3)]
+        self._reader = self._open.enter_context(engine.connected())
+        for cursor in self._writers:
+            cursor.execute("SET LOCK_TIMEOUT 5")
+
+    @property
+    def url(self) -> str:
+        return self._engine.url
+
+    def reset(self, *statements: str) -> None:
+        for writer in range(len(self._writers)):
+            self.end(writer, commit=False)
+        self._reader.execute("SELECT name FROM sys.tables")
+        for (name,) in self._reader.fetchall():
+            self._reader.execute(f"DROP TABLE {self._engine.quote(name)}")
+        for statement in statements:
+            self._reader.execute(statement)
+
+    def begin(self, writer: int) -> None:
+        if not self._is_open(writer):
+            self._writers[writer].execute("BEGIN TRANSACTION")
+
+    def end(self, writer: int, *, commit: bool) -> None:
+        if self._is_open(writer):
+            self._writers[writer].execute("COMMIT TRANSACTION" if commit else "ROLLBACK TRANSACTION")
+
+    def write(self, writer: int, statements: Sequence[str]) -> bool:
+        alone = not self._is_open(writer)
+        cursor = self._writers[writer]
+        try:
+            cursor.execute("BEGIN TRANSACTION" if alone else "SAVE TRANSACTION written")
+            for statement in statements:
+                cursor.execute(statement)
+            if alone:
+                cursor.execute("COMMIT TRANSACTION")
+        except self._engine.error:
+            cursor.execute("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION" + ("" if alone else " written"))
+            return False
+        return True
+
+    def alone(self, statements: Sequence[str]) -> bool:
+        free = next((writer for writer in range(len(self._writers)) if not self._is_open(writer)), None)
+        return free is not None and self.write(free, statements)
+
+    def committed(self, names: Iterable[str]) -> dict[str, tuple[list[str], Rows]]:
+        found = {}
+        for name in names:
+            self._reader.execute(f"SELECT * FROM {self._engine.quote(name)}")
+            columns = [column[0] for column in self._reader.description or ()]
+            found[name] = (columns, self._reader.fetchall())
+        return found
+
+    def close(self) -> None:
+        self._open.close()
+
+    def _is_open(self, writer: int) -> bool:
+        self._writers[writer].execute("SELECT @@TRANCOUNT")
+        return bool(self._writers[writer].fetchone()[0])
 
 
 _SQLITE = """
@@ -235,6 +304,8 @@ def writers_on(engine: SourceEngine) -> Iterator[Writers]:
     if isinstance(engine, SqliteEngine):
         writers = SqliteWriters(engine.path.parent)
         writers.open(engine.path)
+    elif isinstance(engine, MssqlEngine):
+        writers = MssqlWriters(engine)
     else:
         writers = PostgresWriters(engine.url)
     try:
