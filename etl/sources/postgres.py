@@ -237,12 +237,16 @@ class PostgresSnapshot(Snapshot):
 
     def _batches(self, table: Table, relation: str) -> Iterator[pa.RecordBatch]:
         """Typed batches of what follows FROM, in which the table is called t."""
-        columns = ", ".join(f"{self._arriving(table, column)} AS {_D.quote(column.name)}" for column in table.columns)
         lost = Tally()  # which stays empty: nothing arrives as text that was an instant
         with self._statement(f"table {table.name}") as cursor:
-            cursor.execute(f"SELECT {columns} FROM {relation}")
+            cursor.execute(self.select(table, relation))
             for batch in cursor.fetch_record_batch():
                 yield convert(batch, table, lost)
+
+    def select(self, table: Table, relation: str = "") -> str:
+        """The query of the table's rows, or of what follows FROM, with every column as the driver delivers it best."""
+        columns = ", ".join(f"{self._arriving(table, column)} AS {_D.quote(column.name)}" for column in table.columns)
+        return f"SELECT {columns} FROM {relation or self._relation(table) + ' AS t'}"
 
     def _relation(self, table: Table) -> str:
         """The table's own rows: those of tables that inherit from it are theirs, and its key does not bind them."""
