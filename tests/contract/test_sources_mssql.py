@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -21,16 +21,23 @@ import pytest
 from support.items import ITEMS, items
 from support.project import Project
 from support.sources import MssqlEngine
+from support.values import ODD
 from support.warehouses import DuckDbEngine
 
+from etl.dialects.tsql import TsqlDialect
 from etl.errors import EtlError, SourceError
 from etl.ledger import LoadKind
 from etl.ranges import Range, Ranges
 from etl.sources import mssql
+from etl.sources.mssql_link import failure
+from etl.sources.mssql_reader import plain
 from etl.sources.mssql_server import Server, look
 from etl.sources.mssql_session import SOFT_BYTES, Session
-from schemas.mssql import address
-from schemas.table import Cursor, CursorKind
+from etl.verify.proof import EngineProof
+from schemas import types
+from schemas.mssql import MssqlError, address
+from schemas.table import Column, Cursor, CursorKind, Table
+from schemas.types import Kind, LogicalType
 
 ONLY_BABELFISH = {
     "seventh digit": "Babelfish: times hold six digits below the second",
@@ -493,3 +500,42 @@ def test_doctor_looks_at_everything(shop: Project) -> None:
         "source reader",
         "source rowsum",
     }
+
+
+# --- who sums -------------------------------------------------------------------------------------
+
+BABELFISH_PROVES = {"bool", "int", "decimal(38,2)", "date", "datetime", "timestamp", "time", "uuid"}
+"""Of what it is asked for on that server; strings want collations that it does not have, and so does every row."""
+
+
+class _Asked:
+    """The session as an engine that is to prove itself."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def query(self, sql: str) -> pa.Table:
+        try:
+            return plain(self._session.query(sql))
+        except MssqlError as error:
+            raise failure(error) from error
+
+    def run(self, sql: str) -> None:
+        self._session.run(sql)
+
+
+def test_the_server_proves_its_types_or_is_streamed(server: MssqlEngine) -> None:
+    asked = [*ODD, types.CHAR, LogicalType(Kind.STRING, large=True), LogicalType(Kind.BYTES, large=True)]
+    asked = [types.decimal(38, 2) if type_.kind is Kind.DECIMAL else type_ for type_ in asked]
+    asked += [LogicalType(kind, fraction=7) for kind in (Kind.DATETIME, Kind.TIMESTAMP, Kind.TIME)]
+    asked += [LogicalType(Kind.DATETIME, fraction=digits) for digits in (0, 3)]
+    with closing(Session(address(server.url))) as session:
+        proof = EngineProof(_Asked(session), TsqlDialect())
+        proven = {type_ for type_ in asked if not proof.failures(Table("t", (Column("c", type_),)))}
+    with server.open().snapshot() as snapshot:
+        assert bool(snapshot.pushdown) is not server.is_babelfish
+    if server.is_babelfish:
+        assert {str(type_) for type_ in proven} == BABELFISH_PROVES
+        assert not {type_ for type_ in proven if type_.fraction == 7}
+    else:
+        assert proven == set(asked)
