@@ -42,15 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data-dir", type=Path, default=ROOT / "data/emulator")
     parser.add_argument("--watch", type=int, default=0, help="end when the process of this id has ended")
     parser.add_argument("--remove", action="store_true", help="and remove the data then")
-    parser.add_argument("what", nargs=argparse.REMAINDER, help="run: a command that finds the server while it lasts")
-    chosen = parser.parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    last = given.index("run") + 1 if "run" in given else len(given)
+    chosen = parser.parse_args(given[:last])
     try:
         python = prepare()
     except MissingError as error:
         print(f"the BigQuery emulator cannot be had: {error}", file=sys.stderr)
         return MISSING
     if chosen.command == "run":
-        return run(chosen.data_dir, chosen.what)
+        return run(chosen.data_dir, given[last:])
     if chosen.command == "serve":
         watch = {"ETL_EMULATOR_WATCH": str(chosen.watch), "ETL_EMULATOR_REMOVE": str(int(chosen.remove))}
         serve(python, chosen.port, chosen.grpc_port, chosen.data_dir.resolve(), watch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,11 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> SourceEngine:
 
 
 @pytest.fixture(params=sorted(WAREHOUSES))
-def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> WarehouseEngine:
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[WarehouseEngine]:
     """An empty warehouse of every engine in turn."""
-    return WAREHOUSES[request.param](tmp_path)
+    engine = WAREHOUSES[request.param](tmp_path)
+    yield engine
+    engine.remove()
 
 
 @pytest.fixture

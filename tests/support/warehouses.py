@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from etl.config import Config
 from etl.engines import open_warehouse
-from etl.warehouses.base import Room, Warehouse
+from etl.warehouses.base import ROOMS, Room, Warehouse
 from support.bigquery import emulator
 
 _ROOM = re.compile(r"\b(raw|marts|etl)\.(\w+)")
@@ -31,6 +31,9 @@ class WarehouseEngine(ABC):
     @abstractmethod
     def url(self) -> str:
         """How the toolkit is pointed at it."""
+
+    def remove(self) -> None:
+        """Leave nothing behind where that would be in another's way."""
 
     def refuses(self, name: str) -> bool:
         """Whether no table can have that name."""
@@ -92,6 +95,12 @@ class BigQueryEngine(WarehouseEngine):
     def __init__(self, _directory: Path) -> None:
         emulator()
         self._prefix = f"t{uuid.uuid4().hex[:12]}"
+
+    def remove(self) -> None:
+        # The emulator looks through all there is at every query.
+        with self.opened() as warehouse:
+            for room in ROOMS:
+                warehouse.alter([f"DROP SCHEMA IF EXISTS {warehouse.namespace(room)} CASCADE"])
 
     def refuses(self, name: str) -> bool:
         return any(letter in name for letter in "\"[];'.\N{SLIGHTLY SMILING FACE}")
