@@ -183,8 +183,12 @@ class _Played:
         assert stopped or (moved and isinstance(failed.error, SourceError)), failed
         again = Sync(max_delete_share=1 if "MAX_DELETE_SHARE" in failed.error.remedy else 0.3)
         results, expected = self._run(again, failed.table, full="--full" in failed.error.remedy)
-        assert [result for result in results if isinstance(result, Failed)] == []
         self._require_equal(results, expected)
+        for result in results:
+            # What was hidden by a TRUNCATE and read anew may turn out to be gone.
+            assert isinstance(result, Synced) or not stopped, result
+            if isinstance(result, Failed):
+                self._go_on(result, moved=False)
 
 
 def _canonical(columns: list[str], row: tuple[Any, ...]) -> tuple[Any, ...]:
