@@ -1,88 +1,17 @@
-"""How much is going to be paid in the months to come: a trend with seasons, beside three naive forecasts.
-
-Judged by a backtest over rolling origins (Tashman, 2000, https://doi.org/10.1016/S0169-2070(00)00065-0):
-at each origin only the months before it are known. Intervals are the errors of earlier origins.
-"""
+"""How much is going to be paid in the months to come: a trend with seasons, beside three naive forecasts."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
 
 import altair as alt
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from sklearn.linear_model import Ridge
 
+from etl.models.backtest import COVERAGE, HORIZON, KNOWN, Backtest, ahead, backtest, coverage
 from etl.models.evaluation import DRAWS, Floats, Measure, compared, share, verdict
 from etl.models.features import require
 from etl.models.report import PERCENT, Outcome
 from etl.publish import charts
 from etl.publish.figures import Figure, money, month
-
-HORIZON = 6
-"""Months ahead."""
-WARM_UP, KNOWN = 18, 24
-"""Months known at the first origin whose errors make intervals, and at the first that is judged."""
-COVERAGE = 0.8
-_HARMONICS = 2
-_YEAR = 12
-_LEAST_ERRORS = 6
-
-Forecaster = Callable[[Floats], Floats]
-
-
-def trend_and_season(known: Floats) -> Floats:
-    """Ridge regression of log revenue on a straight and a slowing trend and two harmonics of the year."""
-    model = Ridge(alpha=0.3).fit(_clock(0, len(known)), np.log1p(known))
-    ahead: Floats = np.expm1(model.predict(_clock(len(known), len(known) + HORIZON)))
-    return np.maximum(ahead, 0.0)
-
-
-def naive(known: Floats) -> Floats:
-    """The last month's value."""
-    return np.repeat(known[-1], HORIZON)
-
-
-def seasonal_naive(known: Floats) -> Floats:
-    """The same month's value of a year before."""
-    return known[-_YEAR:][:HORIZON]
-
-
-def seasonal_growth(known: Floats) -> Floats:
-    """The same month's value of a year before, grown as the last quarter grew over its year."""
-    before = known[-_YEAR - 3 : -_YEAR].sum()
-    return seasonal_naive(known) * (known[-3:].sum() / before if before else 1.0)
-
-
-BASELINES: Mapping[str, Forecaster] = {
-    "last month": naive,
-    "a year before": seasonal_naive,
-    "a year before with growth": seasonal_growth,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Backtest:
-    """Forecasts at every origin: row i is the origin with ``origins[i]`` known months, column h is h + 1 months ahead.
-
-    Cells beyond the last month are NaN. ``low`` and ``high`` are the model's interval.
-    """
-
-    origins: Sequence[int]
-    actual: Floats
-    model: Floats
-    baselines: Mapping[str, Floats]
-    low: Floats
-    high: Floats
-
-    def error(self, forecast: Floats, rows: NDArray[np.intp] | None = None) -> float:
-        """Absolute errors as a share of what came, over these origins."""
-        chosen = slice(None) if rows is None else rows
-        total = np.nansum(self.actual[chosen])
-        return float(np.nansum(np.abs(forecast[chosen] - self.actual[chosen])) / total) if total else float("nan")
 
 
 def fit(examples: pd.DataFrame, seed: int) -> Outcome:
@@ -94,7 +23,7 @@ def fit(examples: pd.DataFrame, seed: int) -> Outcome:
     name, best = min(test.baselines.items(), key=lambda item: test.error(item[1]))
     measures = _measures(test, seed)
     primary = next(m for m in measures if m.name == _named(name))
-    predictions = _ahead(list(examples["month"]), revenue)
+    predictions = ahead(list(examples["month"]), revenue)
     return Outcome(
         model="forecast",
         title="Revenue forecast",
@@ -108,54 +37,6 @@ def fit(examples: pd.DataFrame, seed: int) -> Outcome:
             _backtested(examples, test),
         ],
         predictions=predictions,
-    )
-
-
-def backtest(revenue: Floats) -> Backtest:
-    """Every forecaster at every origin from ``KNOWN`` months on."""
-    warm = list(range(WARM_UP, len(revenue)))
-    actual = np.array([_padded(revenue[origin : origin + HORIZON]) for origin in warm])
-    model = np.array([trend_and_season(revenue[:origin]) for origin in warm])
-    ranges = [_interval(actual, model, row) for row in range(len(warm))]
-    judged = slice(KNOWN - WARM_UP, None)
-    return Backtest(
-        warm[judged],
-        actual[judged],
-        model[judged],
-        {name: np.array([of(revenue[:origin]) for origin in warm[judged]]) for name, of in BASELINES.items()},
-        np.array([low for low, _ in ranges[judged]]),
-        np.array([high for _, high in ranges[judged]]),
-    )
-
-
-def _interval(actual: Floats, model: Floats, row: int) -> tuple[Floats, Floats]:
-    """The interval at an origin, from the relative errors of earlier origins that were known by then.
-
-    The forecast for origin i, h + 1 months ahead, is known to be wrong from origin i + h + 1 on.
-    """
-    low, high = np.full(HORIZON, np.nan), np.full(HORIZON, np.nan)
-    for h in range(HORIZON):
-        known = [(i, g) for i in range(row) for g in range(HORIZON) if g <= h + 1 and i + g + 1 <= row]
-        errors = np.array([np.log1p(actual[i, g]) - np.log1p(model[i, g]) for i, g in known])
-        errors = errors[np.isfinite(errors)]
-        if len(errors) >= _LEAST_ERRORS:
-            reach = np.quantile(np.abs(errors), min(1.0, COVERAGE * (1 + 1 / len(errors))))
-            low[h], high[h] = np.expm1(np.log1p(model[row, h]) + np.array([-reach, reach]))
-    return np.maximum(low, 0.0), high
-
-
-def _ahead(months: list[date], revenue: Floats) -> pd.DataFrame:
-    warm = list(range(WARM_UP, len(revenue) + 1))
-    actual = np.array([_padded(revenue[origin : origin + HORIZON]) for origin in warm])
-    model = np.array([trend_and_season(revenue[:origin]) for origin in warm])
-    low, high = _interval(actual, model, len(warm) - 1)
-    return pd.DataFrame(
-        {
-            "month": [_later(months[-1], h + 1) for h in range(HORIZON)],
-            "predicted_revenue": model[-1],
-            "lower_80": low,
-            "upper_80": high,
-        }
     )
 
 
@@ -178,13 +59,6 @@ def _measures(test: Backtest, seed: int) -> list[Measure]:
 
 def _named(baseline: str) -> str:
     return f"error beside {baseline}"
-
-
-def coverage(test: Backtest) -> tuple[int, int]:
-    """How many of the months that had an interval lay within it."""
-    judged = np.isfinite(test.actual) & np.isfinite(test.low)
-    within = judged & (test.actual >= test.low) & (test.actual <= test.high)
-    return int(within.sum()), int(judged.sum())
 
 
 def _facts(test: Backtest) -> list[str]:
@@ -282,19 +156,3 @@ def _backtested(examples: pd.DataFrame, test: Backtest) -> Figure:
         ("Month", "Came", "Foretold", "From", "To"),
         [(month(r["month"]), *(money(r[key]) for key in ("actual", "told", "low", "high"))) for r in rows],
     )
-
-
-def _clock(start: int, end: int) -> Floats:
-    """Trend and season of months ``start`` to ``end``, one row each."""
-    t = np.arange(start, end, dtype=float)
-    waves = [wave(2 * np.pi * k * t / _YEAR) for k in range(1, _HARMONICS + 1) for wave in (np.sin, np.cos)]
-    return np.column_stack([t / _YEAR, np.log1p(t), *waves])
-
-
-def _padded(values: Floats) -> Floats:
-    return np.concatenate([values, np.full(HORIZON - len(values), np.nan)])
-
-
-def _later(day: date, months: int) -> date:
-    years, at = divmod(day.month - 1 + months, _YEAR)
-    return date(day.year + years, at + 1, 1)

@@ -13,7 +13,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from etl.errors import ConfigError
-from etl.models import churn, forecast, ltv, segments
+from etl.models import backtest, churn, forecast, ltv, segments
 from etl.models.evaluation import Floats
 from etl.models.report import Outcome
 
@@ -158,7 +158,7 @@ def test_no_origin_knows_a_later_month() -> None:
     values = grown()
     changed = values.copy()
     changed[40:] *= 3
-    before, after = forecast.backtest(values), forecast.backtest(changed)
+    before, after = backtest.backtest(values), backtest.backtest(changed)
     known = [i for i, origin in enumerate(before.origins) if origin <= 40]
     assert known
     for name in ("model", "low", "high"):
@@ -171,16 +171,16 @@ def test_intervals_hold_about_what_they_say() -> None:
     within = judged = 0
     for seed in range(5):
         noise = np.exp(np.random.default_rng(seed).normal(0, 0.1, 60))
-        w, j = forecast.coverage(forecast.backtest(grown(60, 0.0) * noise))
+        w, j = backtest.coverage(backtest.backtest(grown(60, 0.0) * noise))
         within, judged = within + w, judged + j
     assert 0.65 < within / judged < 0.95
 
 
 def test_naive_forecasts_by_hand() -> None:
     known = np.arange(1.0, 25.0)
-    assert forecast.naive(known).tolist() == [24.0] * 6
-    assert forecast.seasonal_naive(known).tolist() == [13.0, 14.0, 15.0, 16.0, 17.0, 18.0]
-    assert forecast.seasonal_growth(known)[0] == pytest.approx(13 * (22 + 23 + 24) / (10 + 11 + 12))
+    assert backtest.naive(known).tolist() == [24.0] * 6
+    assert backtest.seasonal_naive(known).tolist() == [13.0, 14.0, 15.0, 16.0, 17.0, 18.0]
+    assert backtest.seasonal_growth(known)[0] == pytest.approx(13 * (22 + 23 + 24) / (10 + 11 + 12))
 
 
 def test_clouds_are_found_again() -> None:
