@@ -53,6 +53,7 @@ def _assert_live_rows_equal(project: Project) -> None:
 # --- soft deletes ---------------------------------------------------------------------------------
 
 
+@pytest.mark.every_warehouse
 def test_a_deleted_row_stays_marked_and_the_live_ones_are_proven(filled: Project) -> None:
     assert filled.synced(tables=SOFT).check.equal
     filled.source.execute("DELETE FROM items WHERE id IN (10, 20)")
@@ -174,6 +175,7 @@ def _names(project: Project, key: int) -> list[Any]:
     return [name for name, _, _ in _versions(project)[key]]
 
 
+@pytest.mark.every_warehouse
 @pytest.mark.parametrize("tables", [HISTORY, BOTH], ids=["hard", "soft"])
 def test_every_version_is_kept(filled: Project, tables: dict[str, Any]) -> None:
     assert filled.synced(tables=tables).check.versions == ROWS
