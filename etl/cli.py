@@ -334,6 +334,39 @@ def backfill(
 
 
 @app.command()
+def quality(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Quality queries; all if none is named.", metavar="[NAME]…")
+    ] = None,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the SQL instead of running it.")] = False,
+    json_: JsonOption = False,
+    config_file: ConfigOption = None,
+) -> None:
+    """Ask the source itself for rows that break a rule of its world."""
+    from etl.console import grid, out
+    from etl.engines import open_source
+    from etl.publish import quality as rules
+
+    settings = config.load(config_file)
+    queries = rules.chosen(rules.load(settings.publish.world), names or ())
+    with open_source(settings).snapshot() as snapshot:
+        if sql:
+            print(";\n\n".join(rules.statements(snapshot, queries)) + ";")
+            return
+        found = [broken for query in queries for broken in rules.broken(snapshot, query)]
+    if json_:
+        print(json.dumps([asdict(broken) for broken in found], ensure_ascii=False, indent=2))
+    else:
+        rows = [(b.query, b.rule, f"{b.rows:,}", ", ".join(b.keys)) for b in found]
+        if rows:
+            out.print(grid("", ("query", "rule", "rows", "keys of the first"), rows, ("rows",)))
+        told = f"{len(found)} rules are broken" if found else "no rule is broken"
+        out.print(f"{len(queries)} quality queries ran in the source: {told}")
+    if found:
+        raise typer.Exit(ExitCode.DIFFERENT)
+
+
+@app.command()
 def marts(
     names: Annotated[
         list[str] | None, typer.Argument(help="Marts; all of them if none is named.", metavar="[NAME]…")
