@@ -32,7 +32,7 @@ class WarehouseEngine(ABC):
     def url(self) -> str:
         """How the toolkit is pointed at it."""
 
-    def remove(self) -> None:
+    def remove(self) -> None:  # noqa: B027 (most leave only files)
         """Leave nothing behind where that would be in another's way."""
 
     def refuses(self, name: str) -> bool:

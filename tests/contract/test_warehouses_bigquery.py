@@ -1,0 +1,247 @@
+"""What only BigQuery has: leases in a table, layouts, pruned merges, two ways to read, labels, a limit on costs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from support import googlesql
+from support.warehouses import BigQueryEngine, table_rows
+
+from etl.config import Config
+from etl.errors import ConfigError, WarehouseError
+from etl.warehouses.base import staging_name
+from etl.warehouses.bigquery import BigQueryWarehouse, connect
+from etl.warehouses.bigquery.client import STORAGE_EMULATOR
+from schemas import types
+from schemas.table import Column, Table
+
+ID = Column("id", types.INT, False, comment="the order's number")
+DAY = Column("day", types.DATE)
+ORDERS = Table("orders", (ID, DAY, Column("n", types.INT)), ("id",))
+BY_DAY: dict[str, Any] = {"orders": {"partition": "day"}}
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BigQueryEngine]:
+    engine = BigQueryEngine(tmp_path_factory.mktemp("bigquery"))
+    yield engine
+    engine.remove()
+
+
+def _open(engine: BigQueryEngine, tables: dict[str, Any] | None = None, **settings: Any) -> BigQueryWarehouse:
+    sections = {"warehouse": {"url": engine.url, "wait_seconds": 10, **settings}, "tables": tables or {}}
+    return connect(Config.model_validate(sections), create=True)
+
+
+@pytest.fixture
+def opened(engine: BigQueryEngine) -> Iterator[BigQueryWarehouse]:
+    warehouse = _open(engine, BY_DAY, lease_seconds=2)
+    yield warehouse
+    warehouse.drop("orders")
+    warehouse.close()
+
+
+def _staged(warehouse: BigQueryWarehouse, *rows: tuple[Any, ...]) -> str:
+    """A staging table of orders, laid out as their copy."""
+    name = staging_name("orders")
+    warehouse.create(name, {c.name: warehouse.dialect.ddl(c.type) for c in ORDERS.columns}, ORDERS)
+    columns = [
+        pa.array(column, c.type.arrow) for column, c in zip(zip(*rows, strict=True), ORDERS.columns, strict=True)
+    ]
+    warehouse.append(name, ORDERS, pa.table(columns, schema=ORDERS.arrow).to_batches())
+    warehouse.flush(name)
+    return name
+
+
+def _catalog(warehouse: BigQueryWarehouse, name: str) -> Any:
+    return warehouse._rest.get_table(warehouse._reference("raw", name))
+
+
+def test_a_first_load_is_renamed_and_keeps_its_layout_and_no_expiry(opened: BigQueryWarehouse) -> None:
+    staged = _staged(opened, (1, date(2024, 1, 5), 1))
+    assert _catalog(opened, staged).expires is not None
+    opened.replace(staged, "orders", [])
+    table = _catalog(opened, "orders")
+    assert (table.time_partitioning.field, table.time_partitioning.type_) == ("day", "MONTH")
+    assert (table.clustering_fields, table.expires) == (["id"], None)
+    assert (table.description, table.schema[0].description) == ("Copy of orders, kept by etl sync.", ID.comment)
+    assert opened.tables("raw") == ["orders"]
+
+
+def test_a_reload_exchanges_rows_or_the_table_if_it_is_another(opened: BigQueryWarehouse) -> None:
+    opened.replace(_staged(opened, (1, None, 1)), "orders", [])
+    created = _catalog(opened, "orders").created
+    opened.replace(_staged(opened, (2, date(2024, 1, 1), 2)), "orders", [])
+    assert _catalog(opened, "orders").created == created
+    assert table_rows(opened, "orders") == [(2, date(2024, 1, 1), 2)]
+    wider = staging_name("orders")
+    opened.create(wider, {"id": "INT64", "day": "DATE", "n": "STRING"}, ORDERS)
+    opened.replace(wider, "orders", [])
+    assert opened.columns("raw", "orders")["n"] == "STRING"
+    assert opened.tables("raw") == ["orders"]
+
+
+def test_a_row_whose_partition_changes_is_moved_and_not_doubled(opened: BigQueryWarehouse) -> None:
+    rows = [(i, date(2024, 1 + i % 6, 1), i) for i in range(12)]
+    opened.replace(_staged(opened, *rows, (90, None, 0)), "orders", [])
+    staged = _staged(
+        opened, (3, date(2025, 3, 9), -3), (4, None, -4), (90, date(2024, 2, 2), -90), (91, date(2024, 6, 1), 0)
+    )
+    merge = opened.merge(ORDERS, staged)
+    # February; April and May, where rows 3 and 4 are now, and June beside them; March 2025; and NULL.
+    assert merge.count("etl_t.`day` >=") == 3
+    assert "etl_t.`day` IS NULL" in merge
+    assert "2024-01-01" not in merge
+    opened.commit([merge])
+    found = {row[0]: row[1:] for row in table_rows(opened, "orders")}
+    assert len(found) == len(table_rows(opened, "orders")) == 14
+    assert (found[3], found[4], found[90]) == ((date(2025, 3, 9), -3), (None, -4), (date(2024, 2, 2), -90))
+    opened.drop(staged)
+
+
+def test_both_ways_of_reading_give_the_same(
+    engine: BigQueryEngine, opened: BigQueryWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened.replace(_staged(opened, *((i, date(2024, 1, 1 + i), i) for i in range(9))), "orders", [])
+    assert opened._clients.storage is not None
+    streamed = pa.Table.from_batches(opened.read(ORDERS)).sort_by("id")
+    monkeypatch.delenv(STORAGE_EMULATOR)
+    by_rest = _open(engine)
+    assert by_rest._clients.storage is None
+    assert pa.Table.from_batches(by_rest.read(ORDERS)).sort_by("id") == streamed
+    by_rest.close()
+
+
+def test_many_keys_are_loaded_and_few_are_written(opened: BigQueryWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened.replace(_staged(opened, *((i, None, i) for i in range(9))), "orders", [])
+    keys = pa.table({"id": [2, 5, 77]})
+    few = opened.read_keys(ORDERS, keys).sort_by("id")
+    monkeypatch.setattr("etl.warehouses.bigquery.warehouse.FEW_KEYS", 1)
+    assert opened.read_keys(ORDERS, keys).sort_by("id") == few
+    assert few["n"].to_pylist() == [2, 5]
+    assert opened.tables("raw") == ["orders"]
+
+
+def test_a_lease_is_waited_for_and_goes_on_when_it_is_given_back(
+    engine: BigQueryEngine, opened: BigQueryWarehouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = _open(engine, lease_seconds=2)
+    order: list[str] = []
+
+    def second() -> None:
+        with other.lease("orders"):
+            order.append("second")
+
+    waiting = threading.Thread(target=second)
+    with opened.lease("orders"):
+        waiting.start()
+        time.sleep(4)  # twice as long as a lease that is not renewed holds
+        order.append("first")
+    waiting.join(timeout=30)
+    assert order == ["first", "second"]
+    assert caplog.text.count("orders is being loaded by another run; waiting for it") == 1
+    with opened.lease("orders"), other.lease("others"):
+        pass
+    other.close()
+
+
+def test_a_lease_of_the_dead_runs_out_and_waiting_ends_with_a_message(
+    engine: BigQueryEngine, opened: BigQueryWarehouse
+) -> None:
+    dead = _open(engine, lease_seconds=3)
+    assert dead.lease("killed") is not None
+    assert dead._leases._taken("killed", "nobody any more")
+    impatient = _open(engine, wait_seconds=0)
+    with pytest.raises(WarehouseError, match="still being loaded by another run"), impatient.lease("killed"):
+        pass
+    with opened.lease("killed"):
+        pass
+    for warehouse in (dead, impatient):
+        warehouse.close()
+
+
+def test_jobs_are_labelled_and_bounded(engine: BigQueryEngine) -> None:
+    warehouse = _open(engine, maximum_bytes_billed="10GB")
+    warehouse.label(run="20240101T1", table="Größe", step="merge")
+    warehouse.commit(["SELECT 1"])
+    job = next(iter(warehouse._rest.list_jobs(max_results=1)))
+    config = warehouse._rest.get_job(job.job_id)
+    assert config.labels == {"tool": "etl", "run": "20240101t1", "table": "gr-e", "step": "merge"}
+    assert config.maximum_bytes_billed == 10 * 10**9
+    assert warehouse.estimate("SELECT 1") == 0
+    warehouse.close()
+
+
+def test_a_job_whose_answer_got_lost_is_found_and_not_run_twice(opened: BigQueryWarehouse) -> None:
+    opened.replace(_staged(opened, (1, None, 1)), "orders", [])
+    rest, sql = opened._rest, f"INSERT INTO {opened.relation('raw', 'orders')} (id) VALUES (2)"
+    submitted: list[str] = []
+
+    def losing(name: str) -> Any:
+        submitted.append(name)
+        job = rest.query(sql, job_id=name, job_retry=None)
+        if len(submitted) == 1:
+            raise ConnectionResetError("the answer got lost")
+        return job
+
+    opened._jobs.run(losing)
+    assert len(submitted) == 1
+    assert [row[0] for row in table_rows(opened, "orders")] == [1, 2]
+
+
+def test_datasets_are_described_and_lie_where_they_were_asked_for(engine: BigQueryEngine) -> None:
+    warehouse = _open(engine)
+    dataset = warehouse._rest.get_dataset(warehouse._place.dataset("raw"))
+    assert dataset.description
+    assert (dataset.location, dataset.labels["tool"]) == ("EU", "etl")
+    warehouse.close()
+    elsewhere = {"warehouse": {"url": engine.url.replace("location=EU", "location=US")}}
+    with pytest.raises(ConfigError, match="lies in EU"):
+        connect(Config.model_validate(elsewhere), create=True)
+    nowhere = {"warehouse": {"url": "bigquery://local/nowhere"}}
+    with pytest.raises(ConfigError, match="there is no dataset"):
+        connect(Config.model_validate(nowhere), create=False)
+
+
+def test_marts_are_published_at_one_instant_and_again_with_other_columns(opened: BigQueryWarehouse) -> None:
+    for value in ("1 AS a", "2 AS a", "'x' AS b"):
+        for name in ("one", "two"):
+            aside = opened.relation("marts", f"{name}__building")
+            opened.alter([opened.dialect.create_as(aside, f"SELECT {value}")])
+        opened.publish({"one": "one__building", "two": "two__building"})
+        expected = [(value.split()[0].strip("'"),)]
+        assert [(str(row[0]),) for row in table_rows(opened, "one", "marts")] == expected
+    assert opened.tables("marts") == ["one", "two"]
+
+
+def test_a_spool_that_cannot_be_written_is_said(
+    opened: BigQueryWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pyarrow.parquet.ParquetWriter.write_batch", _full)
+    with pytest.raises(WarehouseError, match=r"the spool at .* cannot be written: No space left"):
+        _staged(opened, (1, None, 1))
+    for name in opened.leftovers():
+        opened.drop(name)
+
+
+def _full(*_: Any) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_what_it_was_told_is_googlesql(opened: BigQueryWarehouse) -> None:
+    """The statement as it was really sent, resolved by the reference implementation."""
+    opened.replace(_staged(opened, (1, date(2024, 1, 1), 1)), "orders", [])
+    staged = _staged(opened, (1, date(2024, 2, 1), 1))
+    columns = {column.name: opened.dialect.ddl(column.type) for column in ORDERS.columns}
+    merge = opened.merge(ORDERS, staged)
+    for relation, name in ((opened.relation("raw", "orders"), "t"), (opened.relation("raw", staged), "s")):
+        merge = merge.replace(relation, name)
+    googlesql.analyze(merge, {"t": columns, "s": columns})
+    opened.drop(staged)
