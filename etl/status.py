@@ -18,7 +18,7 @@ class TableStatus:
     """One table's newest load and check; ``gate`` is empty where it passes, else the reason why not.
 
     ``vanished_at`` is when a sync no longer found the table in the source, ``gone_columns`` are those
-    that only the warehouse still has.
+    that only the warehouse still has, ``versions`` how many its history holds.
     """
 
     table: str
@@ -35,6 +35,7 @@ class TableStatus:
     scope: str | None
     oldest_at: datetime | None
     gate: str
+    versions: int | None
     vanished_at: datetime | None
     gone_columns: tuple[str, ...]
 
@@ -74,6 +75,7 @@ def status(
                 scope=check.scope if check else None,
                 oldest_at=check.oldest_at if check else None,
                 gate=reason_shut(load, check, max_unchecked_days, accept_moving=accept_moving),
+                versions=check.versions if check else None,
                 vanished_at=vanished.get(table),
                 gone_columns=_gone(warehouse.columns("raw", table), load),
             )

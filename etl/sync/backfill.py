@@ -29,6 +29,7 @@ from etl.sync.slices import Axis, Span, asked, axis_of, natural_axis, ranges, sp
 from etl.sync.table import Synced
 from etl.verify.comparison import Comparer
 from etl.verify.drift import drift_of
+from etl.verify.keeping import refuse_hardening
 from etl.verify.repair import Repair, apply_repair, refuse_mass_deletion
 from etl.verify.verify import ROUNDS
 from etl.warehouses.base import Warehouse
@@ -327,6 +328,7 @@ class _Backfill:
                 f"table {table.name} was loaded from {newest.source}, but the source is {self._source.identity}",
                 f"if that is right, load it anew: etl sync {table.target} --full",
             )
+        refuse_hardening(table, newest)
         drift = drift_of(self._warehouse.dialect, table, held)
         if drift:
             raise RunError(f"table {table.name} has changed in the source: {drift.describe()}", sync_first)

@@ -14,7 +14,7 @@ from etl.sync.move import Context, Mover
 from etl.verify.comparison import Comparison
 from etl.verify.differences import Difference, moved_after
 from etl.verify.drift import drift_of
-from etl.verify.keeping import Keeper
+from etl.verify.keeping import Keeper, refuse_hardening
 from etl.verify.partitions import Scope
 from etl.verify.repair import refuse_mass_deletion, vanished
 from etl.verify.rowsum import Side
@@ -117,7 +117,7 @@ class _TableSync:
 
     def _load_changes(self, newest: Load, held: dict[str, str]) -> Side:
         self._refuse_other_source(newest)
-        self._refuse_hardening(newest)
+        refuse_hardening(self._table, newest)
         drift = drift_of(self._warehouse.dialect, self._table, held).since(json.loads(newest.columns))
         self._drift = drift.describe()
         self._refuse_shrinkage(newest)
@@ -254,13 +254,6 @@ class _TableSync:
             raise StoppedTableError(
                 f"table {self._table.name} was loaded from {newest.source}, but the source is {self._context.identity}",
                 f"if that is right, load it anew: etl sync {self._table.target} --full",
-            )
-
-    def _refuse_hardening(self, newest: Load) -> None:
-        if keeps_deleted(newest) and not self._table.soft:
-            raise StoppedTableError(
-                f"table {self._table.name} holds rows that are marked as deleted, but is to hold none from now on",
-                f'drop them with: etl sync {self._table.target} --full, or keep them with deletes = "soft"',
             )
 
     def _refuse_mass_deletion(self, deletes: int, rows: int) -> None:

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from etl.dialects.base import WORDS, WarehouseDialect
 from etl.errors import StoppedTableError
-from etl.ledger import Ledger, Load
+from etl.ledger import Ledger, Load, keeps_deleted
 from etl.ranges import Ranges
 from etl.verify.drift import drift_of
 from etl.warehouses.base import Warehouse, live_rows
@@ -47,6 +47,11 @@ class Keeper:
             return []
         wanted = {column.name: self._dialect.catalog_type(column.type) for column in self._table.columns}
         names = [name for name, type_ in held.items() if wanted.get(name, type_) == type_ and name != DELETED_AT.name]
+        if not set(self._table.key) <= set(names):
+            raise StoppedTableError(
+                f"table {self._table.name}: its key has another type, so rows marked as deleted cannot be kept",
+                'drop them: deletes = "hard", and load it anew with --full',
+            )
         marked = self._dialect.quote(DELETED_AT.name)
         at = _literal(self._dialect, load.snapshot_at)
         return [
@@ -152,6 +157,15 @@ class Keeper:
 
     def _same(self, left: str, right: str) -> str:
         return " AND ".join(f"{left}.{q} = {right}.{q}" for q in map(self._dialect.quote, self._table.key))
+
+
+def refuse_hardening(table: Table, newest: Load) -> None:
+    """Raise ``StoppedTableError`` if the copy holds marked rows and is to hold none: whoever goes on deletes them."""
+    if keeps_deleted(newest) and not table.soft:
+        raise StoppedTableError(
+            f"table {table.name} holds rows that are marked as deleted, but is to hold none from now on",
+            f'drop them with: etl sync {table.target} --full, or keep them with deletes = "soft"',
+        )
 
 
 def mark(dialect: WarehouseDialect, target: str, keys: str, table: Table, at: datetime) -> str:

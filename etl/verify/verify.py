@@ -14,7 +14,7 @@ from etl.sources.base import Snapshot
 from etl.verify.comparison import Comparer, Comparison
 from etl.verify.differences import Difference, DifferenceKind, Judged
 from etl.verify.drift import drift_of
-from etl.verify.keeping import Keeper
+from etl.verify.keeping import Keeper, refuse_hardening
 from etl.verify.repair import apply_repair, refuse_mass_deletion
 from etl.verify.rowsum import Side
 from etl.warehouses.base import Warehouse
@@ -109,6 +109,7 @@ class Verifier:
         held = self._warehouse.columns("raw", table.target)
         if newest is None or not held:
             raise RunError(f"table {table.name} has not been synced", f"run: etl sync {table.target}")
+        refuse_hardening(table, newest)
         drift = drift_of(self._warehouse.dialect, table, held)
         if drift:
             raise RunError(

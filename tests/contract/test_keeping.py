@@ -112,6 +112,9 @@ def test_hard_deletes_from_now_on_ask_first(filled: Project) -> None:
     failed = filled.failed()
     assert isinstance(failed.error, StoppedTableError)
     assert "--full" in failed.error.remedy
+    for command in (("verify", "--repair"), ("backfill", "items", "--key", "10")):
+        refused = filled.etl(*command)
+        assert (refused.code, "marked as deleted" in refused.err) == (3, True)
     assert _deleted(filled) == {10}
     assert filled.synced(full=True).check.equal
     filled.assert_equal(ITEMS)
