@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.backfilling import killed_at
@@ -246,3 +247,17 @@ def test_the_task(loaded: Project) -> None:
     with pytest.raises(EtlError):
         tasks.backfill(loaded.config(), "items", column="name", low="x")
     loaded.assert_equal(ITEMS)
+
+
+def test_days_of_instants_in_utc(project: Project) -> None:
+    """Midnight belongs to the day it begins, on both sides, whatever zone the source's session is in."""
+    columns = (Column("id", types.INT, False), Column("v", types.INT), Column("updated_at", types.TIMESTAMP))
+    table = Table("events", columns, ("id",))
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    project.source.create(table)
+    project.source.insert(table, [(i, 0, start + timedelta(hours=i)) for i in range(96)])
+    assert project.synced("events").check.equal
+    project.source.execute("UPDATE events SET v = 1 WHERE id IN (23, 24, 47, 48)")
+    done = _backfilled(project, Wanted(low="2024-01-02", high="2024-01-02"), name="events")
+    assert (done.rows, done.changed) == (24, 2)
+    assert project.verified("events").check.equal
