@@ -21,7 +21,7 @@ from etl.sync import plan
 from etl.sync.backfill import SLICE_ROWS, Backfilled, Estimate, Wanted, backfill
 from etl.sync.move import Progress
 from etl.sync.ranged import Part
-from etl.sync.run import Failed, sync, take_staged
+from etl.sync.run import Failed, drop_leftovers, sync, take_staged
 from etl.sync.table import Synced
 from etl.verify.comparison import Comparer
 from etl.verify.rowsum import Mode
@@ -117,9 +117,10 @@ class Session:
                     yield Failed(table.target, error)
 
     def _verified(self, verifier: Verifier, table: Table, *, repair: bool) -> Verified:
-        if not repair:
-            return verifier.verify(table)
         with self.warehouse.lease(table.target):
+            if not repair:
+                return verifier.verify(table)
+            drop_leftovers(self.warehouse, table.target)
             return verifier.repair(table, self.config.sync.max_delete_share)[1]
 
     def build_marts(self, names: Sequence[str] = (), *, full: bool = False) -> list[MartResult]:

@@ -167,6 +167,22 @@ def test_a_lease_of_the_dead_runs_out_and_waiting_ends_with_a_message(
         warehouse.close()
 
 
+def test_a_required_partition_filter_is_lifted_while_the_table_is_loaded(engine: BigQueryEngine) -> None:
+    warehouse = _open(engine, {"orders": {"partition": "day", "require_partition_filter": True}})
+    with warehouse.lease("orders"):
+        warehouse.replace(_staged(warehouse, (1, date(2024, 1, 1), 1)), "orders", [])
+        assert len(table_rows(warehouse, "orders")) == 1
+    with pytest.raises(WarehouseError, match="filter"):
+        table_rows(warehouse, "orders")
+    with warehouse.lease("orders"):
+        warehouse.commit([warehouse.merge(ORDERS, _staged(warehouse, (2, None, 2)))])
+        assert len(table_rows(warehouse, "orders")) == 2
+    assert _catalog(warehouse, "orders").require_partition_filter
+    for name in warehouse.tables("raw"):
+        warehouse.drop(name)
+    warehouse.close()
+
+
 def test_jobs_are_labelled_and_bounded(engine: BigQueryEngine) -> None:
     warehouse = _open(engine, maximum_bytes_billed="10GB")
     warehouse.label(run="20240101T1", table="Größe", step="merge")

@@ -23,6 +23,11 @@ class Layouts:
 
     wishes: Mapping[str, TableConfig]
 
+    def requires_filter(self, target: str) -> bool:
+        """Whether queries of the table are to name partitions; not while it is loaded and proven."""
+        wish = self.wishes.get(target, TableConfig())
+        return bool(wish.partition and wish.require_partition_filter)
+
     def of(self, table: Table) -> Layout:
         """The table's layout; raises ``WarehouseError`` for a column that cannot divide or order it."""
         wish = self.wishes.get(table.target, TableConfig())
@@ -36,7 +41,6 @@ class Layouts:
             partition=partition,
             size=wish.partition_size,
             cluster=self._cluster(table, wish),
-            require_filter=wish.require_partition_filter,
             description=f"Copy of {table.schema + '.' if table.schema else ''}{table.name}, kept by etl sync.",
             columns=tuple(column for column in table.columns if column.comment),
         )
@@ -73,7 +77,6 @@ class Stored:
     partition: str
     unit: str
     cluster: tuple[str, ...]
-    require_filter: bool
 
     @classmethod
     def of(cls, table: bigquery.Table) -> Stored:
@@ -89,7 +92,6 @@ class Stored:
             field,
             unit,
             tuple(table.clustering_fields or ()),
-            bool(table.require_partition_filter),
         )
 
 

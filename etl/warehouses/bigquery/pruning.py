@@ -30,29 +30,20 @@ def staged_range(warehouse: Warehouse, table: Table, stored: Stored, target: str
     column = next((column for column in table.columns if column.name == stored.partition), None)
     if column is None or column.type.kind is Kind.INT:
         return ""
-    found = warehouse.query(starts_sql(warehouse, table, column, stored, target, staged))["etl_start"].to_pylist()
+    found = warehouse.query(starts_sql(warehouse, table, column, target, staged))["etl_start"].to_pylist()
     return "" if len(found) > MOST else predicate(warehouse, column, found)
 
 
-def starts_sql(warehouse: Warehouse, table: Table, column: Column, stored: Stored, target: str, staged: str) -> str:
+def starts_sql(warehouse: Warehouse, table: Table, column: Column, target: str, staged: str) -> str:
     """A query of the first day of every month in which rows with the staged keys are, or will be."""
     dialect = warehouse.dialect
     start = dialect.partition_start(f"etl_t.{dialect.quote(column.name)}", column.type.kind, 0)
     matched = " AND ".join(f"etl_t.{q} = etl_s.{q}" for q in map(dialect.quote, table.key))
-    everywhere = f"{everything(warehouse, column)} AND " if stored.require_filter else ""
     return (
         f"SELECT DISTINCT {start} AS etl_start FROM {staged} AS etl_t "
         f"UNION DISTINCT SELECT DISTINCT {start} AS etl_start FROM {target} AS etl_t "
-        f"WHERE {everywhere}EXISTS (SELECT 1 FROM {staged} AS etl_s WHERE {matched})"
+        f"WHERE EXISTS (SELECT 1 FROM {staged} AS etl_s WHERE {matched})"
     )
-
-
-def everything(warehouse: Warehouse, column: Column, alias: str = "etl_t.") -> str:
-    """A condition that holds for every row and still names partitions, as a required partition filter asks."""
-    name = f"{alias}{warehouse.dialect.quote(column.name)}"
-    if column.type.kind is Kind.INT:
-        return f"({name} >= {-(2**63)} OR {name} IS NULL)"
-    return f"({name} >= {warehouse.dialect.literal('0001-01-01', column.type)} OR {name} IS NULL)"
 
 
 def predicate(warehouse: Warehouse, column: Column, starts: Sequence[Any]) -> str:

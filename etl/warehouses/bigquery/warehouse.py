@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -167,11 +167,13 @@ class BigQueryWarehouse(Warehouse):
         self.commit(exchanged)
         self.alter([f"DROP TABLE {self.relation('marts', aside)}" for aside in marts.values()])
 
-    def lease(self, target: str) -> AbstractContextManager[None]:
+    @contextmanager
+    def lease(self, target: str) -> Iterator[None]:
         self._jobs.label({"table": target})
         if self._table("etl", "leases") is None:
             self._jobs.query(self._leases.create())
-        return self._leases.held(target)
+        with self._leases.held(target), self._unfiltered(target):
+            yield
 
     def label(self, **labels: str) -> None:
         self._jobs.label(labels)
@@ -211,6 +213,23 @@ class BigQueryWarehouse(Warehouse):
         for loader in self._loaders.values():
             loader.close()
         self._clients.close()
+
+    @contextmanager
+    def _unfiltered(self, target: str) -> Iterator[None]:
+        """Lift a required partition filter while the table is loaded and proven, which takes all of it."""
+        held = self._table("raw", target)
+        required = bool(held and held.require_partition_filter)
+        self._require_filter(held, required=False)
+        try:
+            yield
+        finally:
+            if required or self._layouts.requires_filter(target):
+                self._require_filter(self._table("raw", target), required=True)
+
+    def _require_filter(self, table: bigquery.Table | None, *, required: bool) -> None:
+        if table and bool(table.require_partition_filter) is not required:
+            table.require_partition_filter = required
+            self._updated(table, "require_partition_filter")
 
     def _read_keys(self, table: Table, wanted: str) -> pa.Table:
         """The rows whose key is in ``wanted``, a table's name or an array."""
