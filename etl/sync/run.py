@@ -61,7 +61,7 @@ def sync(
             run.ledger.write(Run(run.run_id, "sync"))
             warehouse.label(run=run.run_id)
             if warehouse.exclusive:
-                _drop_leftovers(warehouse)
+                drop_leftovers(warehouse)
             drop_stale(warehouse)
             _tell_vanished(run.ledger, known, config)
             failures = 0
@@ -136,7 +136,7 @@ class _Run:
 
     def _load_parts(self, context: Context, table: Table, parts: Sequence[Part]) -> int:
         with self.warehouse.lease(table.target):
-            _drop_leftovers(self.warehouse, table.target)
+            drop_leftovers(self.warehouse, table.target)
             Keeper(self.warehouse, self.ledger, table).prepare()
             return load_parts(context, self.source, table, parts, self.config.sync).extracted
 
@@ -147,12 +147,12 @@ class _Run:
 def _leased(context: Context, table: Table, *, full: bool) -> Synced:
     """One table's sync by whoever holds its lease, without what others or a failure left in staging."""
     with context.warehouse.lease(table.target):
-        _drop_leftovers(context.warehouse, table.target)
+        drop_leftovers(context.warehouse, table.target)
         try:
             return sync_table(context, table, full=full)
         except RunError:
             with suppress(WarehouseError):
-                _drop_leftovers(context.warehouse, table.target)
+                drop_leftovers(context.warehouse, table.target)
             raise
 
 
@@ -171,7 +171,7 @@ def _tell_vanished(ledger: Ledger, known: Sequence[Table], config: Config) -> No
         ledger.write(*changed)
 
 
-def _drop_leftovers(warehouse: Warehouse, target: str = "") -> None:
+def drop_leftovers(warehouse: Warehouse, target: str = "") -> None:
     """Staging tables of a run that was killed or has failed: whoever holds the lease may drop them."""
     for name in warehouse.leftovers(target):
         log.info("dropping %s, left over from a run that did not end", name)

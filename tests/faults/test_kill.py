@@ -14,7 +14,7 @@ from support import driver
 from support.commands import ETL
 from support.items import CURSORLESS, ITEMS, changing, items, moment
 from support.project import Project
-from support.sources import SqliteEngine
+from support.sources import PostgresEngine, SqliteEngine
 from support.warehouses import DuckDbEngine
 
 from etl.publish.gate import shut
@@ -98,6 +98,21 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Course:
 
 
 @pytest.fixture(scope="module")
+def damaged(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """A synced source whose copy was then changed by hand."""
+    course = Course(tmp_path_factory.mktemp("damaged"))
+    course.project.source.execute("ALTER TABLE items ADD COLUMN extra TEXT")
+    course.project.sync()
+    course.project.warehouse.execute(
+        "UPDATE raw.items SET amount = 1234567 WHERE id < 300",
+        "DELETE FROM raw.plain WHERE id < 300",
+        "INSERT INTO raw.plain SELECT id + 90000, name, amount FROM raw.plain WHERE id < 350",
+    )
+    course.keep()
+    return course
+
+
+@pytest.fixture(scope="module")
 def replaced(tmp_path_factory: pytest.TempPathFactory) -> Course:
     """A synced source of which half then changed without a trace, so that it is loaded anew."""
     course = Course(tmp_path_factory.mktemp("replaced"))
@@ -165,12 +180,20 @@ def test_killed_again_and_again_at_random_instants(changed: Course, seed: int) -
     _continued(project, WIDER, PLAIN)
 
 
-def test_a_repair_that_is_killed(changed: Course) -> None:
-    project = changed.restore()
-    project.sync()
-    project.warehouse.execute(
-        "UPDATE raw.items SET amount = 1234567 WHERE id < 300", "DELETE FROM raw.plain WHERE id < 300"
-    )
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("commit", [2, 3, 4, 5])
+def test_killed_at_a_commit_of_a_repair(damaged: Course, commit: int, after: bool) -> None:
+    project = damaged.restore()
+    process = driver.repairing(project.source.url, project.warehouse.url, commit, after=after)
+    process.join(timeout=60)
+    assert process.exitcode == -signal.SIGKILL, "the commit was not reached"
+    assert project.etl("verify", "--repair").code == 0
+    project.assert_equal(WIDER, PLAIN)
+    assert project.gate() == project.gate("plain") == ""
+
+
+def test_a_repair_that_is_killed(damaged: Course) -> None:
+    project = damaged.restore()
     environment = {"ETL_SOURCE_URL": project.source.url, "ETL_WAREHOUSE_URL": project.warehouse.url}
     command = [str(ETL), "verify", "--repair"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603
@@ -179,6 +202,27 @@ def test_a_repair_that_is_killed(changed: Course) -> None:
     assert project.etl("verify", "--repair").code == 0
     project.assert_equal(WIDER, PLAIN)
     assert project.gate() == ""
+
+
+@pytest.mark.parametrize(("table", "step"), [("items", "extract"), ("items", "sum"), ("plain", "repair")])
+def test_killed_while_postgres_is_read(tmp_path: Path, table: str, step: str) -> None:
+    """The server ends the dead process's transaction by itself: nothing there needs a hand either."""
+    project = Project(tmp_path, PostgresEngine(tmp_path), DuckDbEngine(tmp_path))
+    for made, rows in ((ITEMS, items(range(200))), (PLAIN, [row[:3] for row in items(range(200))])):
+        project.source.create(made)
+        project.source.insert(made, rows)
+    project.sync()
+    project.source.execute(
+        changing("id < 5", ROWS + 1, amount="-1"),
+        "UPDATE plain SET amount = -1 WHERE id < 5",
+        "DELETE FROM plain WHERE id = 9",
+    )
+    _killed_at(project, table, step, 1)
+    project.source.execute(
+        "ALTER TABLE items ADD COLUMN more text", "TRUNCATE plain; INSERT INTO plain VALUES (1, 'x', 1)"
+    )
+    project.source.execute("INSERT INTO plain SELECT g, 'x', g FROM generate_series(2, 200) AS g")
+    _continued(project, ITEMS, PLAIN)
 
 
 def test_two_at_once(changed: Course) -> None:

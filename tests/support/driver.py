@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+from collections.abc import Sequence
+from itertools import count
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from etl.config import Config
+from etl.dialects.base import Statement
 from etl.session import open_session
 
 _PROCESSES = get_context("forkserver")
@@ -24,6 +27,30 @@ def started(
     process = _PROCESSES.Process(target=_sync, args=(source, warehouse, fatal, temporary))
     process.start()
     return process
+
+
+def repairing(source: str, warehouse: str, commit: int, *, after: bool) -> BaseProcess:
+    """A process that verifies and repairs everything; it is killed before or ``after`` its n-th ``commit``."""
+    process = _PROCESSES.Process(target=_repair, args=(source, warehouse, commit, after))
+    process.start()
+    return process
+
+
+def _repair(source: str, warehouse: str, fatal: int, after: bool) -> None:
+    config = Config.model_validate({"source": {"url": source}, "warehouse": {"url": warehouse}})
+    with open_session(config, ()) as session:
+        commit, commits = session.warehouse.commit, count(1)
+
+        def counted(statements: Sequence[Statement | str]) -> None:
+            now = next(commits) == fatal
+            if now and not after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            commit(statements)
+            if now:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        session.warehouse.commit = counted  # type: ignore[method-assign]
+        list(session.verify(repair=True))
 
 
 def _sync(source: str, warehouse: str, fatal: tuple[str, str, int] | None, temporary: Path | None) -> None:
