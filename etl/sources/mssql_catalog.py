@@ -34,7 +34,7 @@ ORDER BY schema_name, name"""
 COLUMNS = """
 SELECT c.object_id AS object_id, c.name AS name, c.is_nullable AS is_nullable,
        COALESCE(b.name, y.name) AS type_name, c.max_length AS max_length, c.[precision] AS digits, c.scale AS scale,
-       c.encryption_type AS encryption
+       c.encryption_type AS encryption, c.collation_name AS collation
 FROM sys.columns AS c JOIN sys.types AS y ON y.user_type_id = c.user_type_id
 LEFT JOIN sys.types AS b ON b.user_type_id = c.system_type_id AND y.is_assembly_type = 0
 ORDER BY c.object_id, c.column_id"""
@@ -152,7 +152,7 @@ def _schema(row: Mapping[str, Any]) -> str:
 
 def _physical(row: Mapping[str, Any]) -> Physical:
     encrypted = row["encryption"] is not None
-    return Physical(row["type_name"], row["max_length"], row["digits"], row["scale"], encrypted)
+    return Physical(row["type_name"], row["max_length"], row["digits"], row["scale"], encrypted, row["collation"] or "")
 
 
 def _column(row: Mapping[str, Any], comment: str) -> Column:

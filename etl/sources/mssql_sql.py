@@ -129,8 +129,11 @@ def _constant(value: Any, physical: Physical) -> str:
         return str(value)
     if isinstance(value, bytes):
         return f"CAST(0x{value.hex()} AS {physical.ddl})"
-    text = value.isoformat() if isinstance(value, datetime) else str(value)
-    return f"CAST({DIALECT.string(text)} AS {physical.ddl})"
+    text = DIALECT.string(value.isoformat() if isinstance(value, datetime) else str(value))
+    if physical.name in ("char", "varchar") and physical.collation and not str(value).isascii():
+        # Else it would pass through the code page of the database, which need not be that of the column.
+        text = f"{text} COLLATE {physical.collation}"
+    return f"CAST({text} AS {physical.ddl})"
 
 
 def _same(x: str, k: str, physical: Physical) -> str:

@@ -42,6 +42,7 @@ _TIMED = {"datetime2": Kind.DATETIME, "datetimeoffset": Kind.TIMESTAMP, "time": 
 _TEXTS = ("char", "varchar", "nchar", "nvarchar", "text", "ntext", "xml", "json")
 _WIDE = ("nchar", "nvarchar")
 _BINARIES = ("binary", "varbinary", "image", "timestamp")
+_LONG_AS_TEXT = ("geography", "geometry", "vector", *_BINARIES)
 _AS_TEXT = {"hierarchyid": "{x}.ToString()", "geography": "{x}.AsTextZM()", "geometry": "{x}.AsTextZM()"}
 
 
@@ -54,6 +55,7 @@ class Physical:
     precision: int = 0
     scale: int = 0
     encrypted: bool = False
+    collation: str = ""
 
     @property
     def logical(self) -> LogicalType | None:
@@ -119,7 +121,10 @@ def reading(x: str, physical: Physical, wanted: LogicalType, char_bytes: int) ->
     """
     as_is = physical.logical
     if wanted.kind is Kind.STRING and (as_is is None or as_is.kind is not Kind.STRING):
-        return _text(_shown(x, physical), True, char_bytes)
+        shown = _shown(x, physical)
+        if physical.name in _LONG_AS_TEXT or physical.encrypted:
+            return _text(shown, True, char_bytes)
+        return Reading(f"CAST({shown} AS nvarchar({_BIGGEST // 2}))", 3 * _BIGGEST // 2)
     if as_is is None:
         return Reading(x, _BIGGEST)
     if physical.name in _TEXTS:
@@ -135,11 +140,12 @@ def reading(x: str, physical: Physical, wanted: LogicalType, char_bytes: int) ->
 
 
 def _text(x: str, converted: bool, char_bytes: int) -> Reading:
+    characters = _BIGGEST // 2
     whole = f"CAST({x} AS nvarchar(max))"
-    size = f"DATALENGTH({whole if converted else x})"
-    return Reading(
-        f"CAST({x} AS nvarchar({_BIGGEST // 2}))", 3 * _BIGGEST // 2, whole, size, _BIGGEST // 2 * char_bytes
-    )
+    # xml that does not fit is an error of the cast, even in rows that the predicate then leaves out.
+    held = whole if converted else x
+    limit = characters * char_bytes
+    return Reading(f"CAST({held} AS nvarchar({characters}))", 3 * characters, whole, f"DATALENGTH({held})", limit)
 
 
 def _shown(x: str, physical: Physical) -> str:

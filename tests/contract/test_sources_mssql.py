@@ -205,7 +205,7 @@ def test_long_values_are_read_apart_from_short_ones(server: MssqlEngine, caplog:
         "INSERT INTO t VALUES (1, N'short', 0x01), (2, REPLICATE(CAST(N'é' AS nvarchar(max)), 50000), NULL), "
         "(3, NULL, CAST(REPLICATE(CAST('x' AS varchar(max)), 50000) AS varbinary(max))), (4, NULL, NULL), (5, N'', 0x)",
     )
-    with server.open().snapshot() as snapshot, caplog.at_level(logging.DEBUG):
+    with server.open().snapshot() as snapshot, caplog.at_level(logging.DEBUG, "etl"):
         table = snapshot.tables()[0]
         batches = [batch.to_pylist() for batch in snapshot.read(table)]
     assert sorted(row["id"] for row in batches[0]) == [1, 4, 5]
