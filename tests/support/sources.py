@@ -225,6 +225,7 @@ class MssqlEngine(SourceEngine):
         str(b"\xff" * 100_000): "varbinary(900), which bytes are there, holds no more",
         "a ": "trailing blanks do not count, so 'a' and 'a ' are one key",
         "forward references": "a foreign key needs its table to be there already",
+        "wide decimals": "SQL Server's decimals have 38 digits at the most",
         "ddl beside": "a table that was altered cannot be read in a snapshot from before",
     }
     babelfish: ClassVar[dict[str, str]] = {
