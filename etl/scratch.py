@@ -22,6 +22,8 @@ class Scratch:
         self._connection = duckdb.connect()
         self.run("SET TimeZone = 'UTC'")
         self.run("SET preserve_insertion_order = false")
+        # On by itself where Python has no main file, as in spawned processes and notebooks.
+        self.run("SET enable_progress_bar = false")
         # Where it spills to, if it has to: private, gone when closed, and not in the user's own directory.
         self._spill = PrivateDirectory("spill")
         self.run(f"SET temp_directory = {self.dialect.string(str(self._spill.path))}")

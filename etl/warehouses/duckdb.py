@@ -52,6 +52,8 @@ class DuckDbWarehouse(Warehouse):
         self._connection = _open(path, wait_seconds)
         self._file = _file_number(path)
         self.run("SET TimeZone = 'UTC'")
+        # On by itself where Python has no main file, as in spawned processes and notebooks.
+        self.run("SET enable_progress_bar = false")
         # Row order is of no use to a warehouse, and keeping it costs memory on large loads.
         self.run("SET preserve_insertion_order = false")
         if memory_limit:
