@@ -107,7 +107,8 @@ def _airflow(directory: Path, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__PARALLELISM": "2",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_password_file(directory)),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{directory}/airflow.db",
+        # Many processes write to one file: they wait for one another for longer than the default five seconds.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{directory}/airflow.db?timeout=60",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(directory / "logs"),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
@@ -116,11 +117,12 @@ def _airflow(directory: Path, port: int) -> dict[str, str]:
 
 def _etl(directory: Path, config: Path | None) -> dict[str, str]:
     """Where the DAGs find their configuration; a generated world is a day older every ten minutes."""
+    dashboard = os.environ.get("ETL_DAGS_DASHBOARD", str(directory / "dashboard.html"))
     if config:
-        return {"ETL_CONFIG": str(config.resolve())}
+        return {"ETL_CONFIG": str(config.resolve()), "ETL_DAGS_DASHBOARD": dashboard}
     return {
         "ETL_CONFIG": str(directory / "etl.toml"),
-        "ETL_DAGS_DASHBOARD": str(directory / "dashboard.html"),
+        "ETL_DAGS_DASHBOARD": dashboard,
         "ETL_DAGS_SIMULATION_SCHEDULE": "*/10 * * * *",
         "ETL_DAGS_SYNC_SCHEDULE": "5-59/10 * * * *",
     }

@@ -85,6 +85,7 @@ def test_a_connection_stands_above_the_file(run: Run, world: Path, monkeypatch: 
         ("mssql://reader:s3cret@db.example:1433/shop", "mssql://reader@db.example:1433/shop"),
         ("postgresql://re%40der:s3cret@db.example/shop", "postgresql://re%40der@db.example/shop"),
         ("bigquery://project/prefix?location=EU", "bigquery://project/prefix?location=EU"),
+        ("google-cloud-platform:///shop?project=my-project&location=EU", "bigquery://my-project/shop?location=EU"),
     ],
 )
 def test_a_connection_as_a_url_without_its_password(dagbag: Any, uri: str, url: str) -> None:
@@ -116,3 +117,46 @@ def test_a_failed_run_and_a_late_one_are_told_to_the_webhook(dagbag: Any, monkey
         ("https://chat.example/hook", "warehouse_sync failed: run r1, task_failure"),
         ("https://chat.example/hook", "warehouse_sync has not ended within 8:00:00: run r2"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("environment", "pool"),
+    [
+        ({}, "etl_warehouse"),
+        ({"ETL_WAREHOUSE_URL": "duckdb:///data/warehouse.duckdb"}, "etl_warehouse"),
+        ({"ETL_WAREHOUSE_URL": "bigquery://project/prefix"}, "etl_source"),
+        ({"AIRFLOW_CONN_ETL_WAREHOUSE": '{"conn_type": "bigquery", "host": "project"}'}, "etl_source"),
+        ({"AIRFLOW_CONN_ETL_WAREHOUSE": "duckdb:///w", "ETL_WAREHOUSE_URL": "bigquery://p/q"}, "etl_warehouse"),
+        ({"ETL_WAREHOUSE_URL": "duckdb:///w", "ETL_DAGS_SYNC_POOL": "mine"}, "mine"),
+    ],
+)
+def test_only_duckdb_takes_one_at_a_time(environment: dict[str, str], pool: str) -> None:
+    from etl_common import sync_pool
+
+    assert sync_pool(environment) == pool
+
+
+def test_the_pool_by_what_the_file_says(tmp_path: Path) -> None:
+    from etl_common import sync_pool
+
+    file = tmp_path / "etl.toml"
+    for text, pool in (
+        ('warehouse = { url = "bigquery://project/prefix" }', "etl_source"),
+        ('warehouse = { url = "duckdb:///w" }', "etl_warehouse"),
+        ("broken =", "etl_warehouse"),
+    ):
+        file.write_text(text)
+        assert sync_pool({"ETL_CONFIG": str(file)}) == pool
+
+
+def test_a_password_is_in_no_log_of_a_run_that_fails(
+    run: Run, world: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("adbc_driver_postgresql")
+    # Nobody listens there, and the error says so.
+    monkeypatch.setenv("AIRFLOW_CONN_ETL_SOURCE", "postgres://reader:pa55-of-the-source@127.0.0.1:1/shop")
+    ended = run("warehouse_backfill", table="orders", all=True)
+    assert ended.get_task_instance("backfill").state == "failed"
+    logged = "".join(capfd.readouterr())
+    assert "127.0.0.1" in logged
+    assert "pa55-of-the-source" not in logged

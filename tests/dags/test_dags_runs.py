@@ -156,7 +156,7 @@ def test_a_large_table_is_loaded_by_ranges_and_then_proven(
     ended = run("warehouse_sync")
     count = states(ended)["load"]["success"]
     assert ended.state == "success"
-    assert count > 2
+    assert count > 1
     labels = {i.map_index: i.rendered_map_index for i in ended.get_task_instances() if i.task_id == "load"}
     assert labels == {number: f"payments {number + 1} of {count}" for number in range(count)}
     with duckdb.connect(str(world / "warehouse.duckdb"), read_only=True) as connection:

@@ -89,7 +89,8 @@ def test_a_day_under_real_processes(tmp_path: Path) -> None:
                 ("gate", "success"): 1,
                 ("publish", "success"): 1,
             }
-            assert _states(airflow, "warehouse_marts") == {("marts", "success"): 1, ("dashboard", "skipped"): 1}
+            assert _states(airflow, "warehouse_marts") == {("marts", "success"): 1, ("dashboard", "success"): 1}
+            assert (tmp_path / "airflow/dashboard.html").is_file()
             assert airflow.ended_run("warehouse_sync")["run_type"] == "scheduled"
             marts = airflow.ended_run("warehouse_marts")
             assert (marts["run_type"], marts["state"]) == ("asset_triggered", "success")

@@ -1,0 +1,54 @@
+"""Sync and marts with BigQuery as the warehouse, through the official client: an emulator where there is one."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+from airflow_world import Run, states
+from support.bigquery import emulator
+
+from etl import tasks
+from etl.config import load
+from etl.session import open_session
+
+
+@pytest.fixture
+def bigquery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An etl.toml with the health world as source and datasets of its own in the emulator."""
+    from generators import health
+
+    emulator()
+    health.generate(tmp_path / "health.db", customers=50)
+    file = tmp_path / "etl.toml"
+    file.write_text(
+        f'source = {{ url = "sqlite:///{tmp_path}/health.db" }}\n'
+        f'warehouse = {{ url = "bigquery://local/dags{uuid.uuid4().hex[:8]}?location=EU" }}\n'
+        'publish = { world = "health" }\nsync = { range_rows = 60 }\n'
+    )
+    monkeypatch.setenv("ETL_CONFIG", str(file))
+    monkeypatch.setenv("ETL_DAGS_DASHBOARD", str(tmp_path / "dashboard.html"))
+    return file
+
+
+def test_a_day_on_bigquery(run: Run, bigquery: Path) -> None:
+    assert states(run("warehouse_sync")) == {
+        "plan": {"success": 1},
+        "ranges": {"success": 1},
+        "load": {"success": 2},
+        "table.sync": {"success": 3},
+        "table.check": {"success": 3},
+        "orphans": {"success": 1},
+        "gate": {"success": 1},
+        "publish": {"success": 1},
+    }
+    assert states(run("warehouse_marts")) == {"marts": {"success": 1}, "dashboard": {"success": 1}}
+    config = load(bigquery, {})
+    assert tasks.check_table(config, "day06_customers")["rows"] == 50
+    with open_session(config) as session:
+        marts = session.warehouse.tables("marts")
+        assert "day06_mrr_summary" in marts
+        assert session.warehouse.query(
+            f"SELECT COUNT(*) AS n FROM {session.warehouse.relation('marts', 'day06_mrr_summary')}"
+        )["n"][0].as_py()
