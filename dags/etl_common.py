@@ -6,6 +6,7 @@ docs/airflow.md lists them.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import tomllib
@@ -118,14 +119,22 @@ def _from_connection(role: str) -> dict[str, str]:
     variables = {f"ETL_{role.upper()}_URL": url_of(connection)}
     if connection.password:
         variables[f"ETL_{role.upper()}_PASSWORD"] = connection.password
+    key = connection.extra_dejson.get("keyfile_dict") or connection.extra_dejson.get("key_path")
+    if role == "warehouse" and key:
+        variables["ETL_WAREHOUSE_CREDENTIALS"] = key if isinstance(key, str) else json.dumps(key)
     return variables
 
 
 def url_of(connection: Connection) -> str:
     """The engine's URL that a connection describes, without its password.
 
-    For an engine that is a file, the path is the connection's host or schema.
+    For an engine that is a file, the path is the connection's host or schema; Google's has the project
+    and, optionally, the location in its extra fields, and the datasets' prefix as its schema.
     """
+    if connection.conn_type in ("google_cloud_platform", "bigquery"):
+        extra = connection.extra_dejson
+        project, location = extra.get("project", connection.host or ""), extra.get("location", "")
+        return f"bigquery://{project}/{connection.schema or 'etl'}{f'?location={location}' if location else ''}"
     scheme = {"postgres": "postgresql"}.get(connection.conn_type, connection.conn_type)
     if scheme in ("sqlite", "duckdb"):
         return f"{scheme}:///{quote(connection.schema or connection.host or '')}"
