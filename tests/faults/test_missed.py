@@ -88,7 +88,7 @@ class Told:
     gate: str
 
 
-@pytest.fixture(scope="module", params=["postgresql", "sqlite"])
+@pytest.fixture(scope="module", params=["mssql", "postgresql", "sqlite"])
 def course(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Told]:
     """All of the changes made, each to its own table."""
     directory = tmp_path_factory.mktemp("course")
