@@ -64,6 +64,9 @@ def sync_pool(environment: Mapping[str, str]) -> str:
 
 SYNC_POOL = sync_pool(os.environ)
 
+BEFORE_THE_NEXT_SYNC = 100
+"""The weight of tasks that would else wait in a one-slot pool for every table of the sync that begins meanwhile."""
+
 TABLES = Asset(name="warehouse_raw", uri="etl://warehouse/raw")
 """Every table in raw, proven equal to the source; its events carry rows and hash of each."""
 
@@ -88,7 +91,7 @@ TASK_DEFAULTS: dict[str, Any] = {
     "execution_timeout": timedelta(minutes=15),
 }
 LONG_TASK = timedelta(hours=6)
-LATE_AFTER = timedelta(minutes=float(os.environ.get("ETL_DAGS_LATE_MINUTES", "480")))
+LATE_AFTER = timedelta(minutes=float(os.environ.get("ETL_DAGS_LATE_MINUTES") or 480))
 
 
 def dashboard_file() -> Path:

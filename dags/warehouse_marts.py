@@ -9,18 +9,26 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowSkipException
-from etl_common import DAG_DEFAULTS, LONG_TASK, TABLES, WAREHOUSE_POOL, configuration, dashboard_file
+from etl_common import (
+    BEFORE_THE_NEXT_SYNC,
+    DAG_DEFAULTS,
+    LONG_TASK,
+    TABLES,
+    WAREHOUSE_POOL,
+    configuration,
+    dashboard_file,
+)
 
 from etl import tasks
 
 
-@task(pool=WAREHOUSE_POOL, execution_timeout=LONG_TASK)
+@task(pool=WAREHOUSE_POOL, priority_weight=BEFORE_THE_NEXT_SYNC, execution_timeout=LONG_TASK)
 def marts() -> list[tasks.Built]:
     """Build, test and publish every mart, if the gate is open."""
     return tasks.build_marts(configuration())
 
 
-@task(pool=WAREHOUSE_POOL)
+@task(pool=WAREHOUSE_POOL, priority_weight=BEFORE_THE_NEXT_SYNC)
 def dashboard() -> str:
     """Write the dashboard over the published marts, if the world has one."""
     drawn = tasks.draw_dashboard(configuration(), dashboard_file())
