@@ -72,7 +72,8 @@ def _fence(session: Session, server: Server) -> Finding:
 
 
 def _rights(session: Session, server: Server, tables: Sequence[Table]) -> Iterator[Finding]:
-    denied = [table for table in tables if not _may(session, tables, "SELECT").get(table.target, True)]
+    may = _may(session, tables, "SELECT")
+    denied = [table for table in tables if not may.get(table.target, True)]
     user = _D.quote(server.user)
     for table in denied:
         yield Finding(
