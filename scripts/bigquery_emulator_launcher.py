@@ -8,6 +8,7 @@ there already), and a BEGIN inside of a transaction breaks that transaction.
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import shutil
 import threading
@@ -86,6 +87,8 @@ def _run_merge(cursor: Any, tree: Any, context: Any) -> Any:
 
 Interpreter.run, Interpreter.sql, merge.run = _run_script, _run_statement, _run_merge
 
+# What it stores beside its own engine's SQL, such as CLUSTER BY, is no news.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
 uvicorn.run = functools.partial(uvicorn.run, log_level="warning")
 watched = int(os.environ.get("ETL_EMULATOR_WATCH", "0"))
 if watched:

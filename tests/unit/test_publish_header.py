@@ -62,3 +62,11 @@ def test_line_outside_any_section() -> None:
 def test_no_header_at_all() -> None:
     with pytest.raises(QueryError, match="has no 'question:'"):
         parse("SELECT 1", "a query")
+
+
+def test_how_a_mart_is_stored() -> None:
+    stored = HEADER.replace("-- tests:", "-- partition: month\n-- cluster: amount, month\n-- tests:")
+    header = parse(stored, "a query")
+    assert (header.partition, header.cluster) == ("month", ("amount", "month"))
+    with pytest.raises(QueryError, match="stored by 'day'"):
+        parse(stored.replace("partition: month", "partition: day"), "a query")
