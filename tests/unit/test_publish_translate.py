@@ -102,3 +102,17 @@ def test_what_is_refused(sql: str, message: str) -> None:
     assert caught.value.message.startswith("the question ")
     assert caught.value.remedy
     assert "\x1b" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "left_out"), [("duckdb", 'EXCLUDE ("_deleted_at")'), ("bigquery", "EXCEPT (`_deleted_at`)")]
+)
+def test_tables_that_keep_deleted_rows_are_read_without_them(name: str, left_out: str) -> None:
+    soft = target(name, '"{}"' if name == "duckdb" else "`acme_{}`")
+    soft.soft_tables = lambda: frozenset({"t"})  # type: ignore[method-assign]
+    sql = flat(translate("SELECT t.n, x.n FROM raw.t JOIN raw.t AS x USING (n) JOIN raw.other USING (n)", soft))
+    assert sql.count(left_out) == 2
+    assert sql.count("IS NULL") == 2
+    assert ") AS t JOIN" in sql
+    assert ") AS x USING" in sql
+    assert "SELECT" not in sql.partition("other")[2]
