@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,8 +68,10 @@ class LocalAirflow:
         return (self.directory / "output.txt").read_text("utf-8")
 
     def processes(self) -> list[psutil.Process]:
-        """Every process of this Airflow, whoever its parent is by now."""
-        return [process for process in psutil.process_iter() if _home(process) == str(self.directory)]
+        """Every process of this Airflow: below the script, or with its directory in its environment."""
+        # The environment of those that have given themselves a title cannot be read any more.
+        below = psutil.Process(self.script.pid).children(recursive=True) if self.script.poll() is None else []
+        return [*below, *(process for process in psutil.process_iter() if _home(process) == str(self.directory))]
 
 
 @contextmanager
@@ -90,11 +92,19 @@ def local_airflow(directory: Path, config: Path, environment: Mapping[str, str])
             _log_in(airflow)
             yield airflow
         finally:
-            if script.poll() is None:
-                script.kill()
-            script.wait()
             for process in airflow.processes():
-                process.kill()
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            script.kill()
+            script.wait()
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether it runs; one that has ended and that nobody has asked about does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _log_in(airflow: LocalAirflow) -> None:
