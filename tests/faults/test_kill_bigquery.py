@@ -40,7 +40,7 @@ def _change(project: Project) -> None:
 
 def _killed_at(project: Project, step: str) -> None:
     process = leased.started(project.source.url, project.warehouse.url, step)
-    process.join(timeout=120)
+    process.join(timeout=300)
     assert process.exitcode == -signal.SIGKILL, "the step was not reached"
 
 
@@ -82,6 +82,6 @@ def test_two_at_once(project: Project) -> None:
     _change(project)
     processes = [leased.started(project.source.url, project.warehouse.url) for _ in range(2)]
     for process in processes:
-        process.join(timeout=120)
+        process.join(timeout=300)
     assert [process.exitcode for process in processes] == [0, 0]
     _continued(project)

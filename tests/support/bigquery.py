@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from functools import cache
 from pathlib import Path
@@ -51,7 +50,10 @@ def _shared() -> dict[str, str]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.seek(0)
         text = lock.read()
-        found: dict[str, str] = json.loads(text) if text else _started(session)
+        found: dict[str, str] = json.loads(text) if text else {}
+        # A file may be left from a session whose process had the same number.
+        if "unavailable" not in found and not _answers(found.get(HOST, "")):
+            found = _started(session)
         lock.truncate(0)
         lock.write(json.dumps(found))
     if "unavailable" in found:
@@ -83,9 +85,17 @@ def _started(session: int) -> dict[str, str]:
 def _wait_for(url: str) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{url}/bigquery/v2/projects/local/datasets", timeout=5):  # noqa: S310
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
+        if _answers(url):
+            return
+        time.sleep(0.1)
     raise _UnavailableError(f"{url} does not answer")
+
+
+def _answers(url: str) -> bool:
+    if not url:
+        return False
+    try:
+        with urllib.request.urlopen(f"{url}/bigquery/v2/projects/local/datasets", timeout=30):  # noqa: S310
+            return True
+    except OSError:
+        return False

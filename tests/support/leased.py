@@ -11,7 +11,7 @@ from etl.config import Config
 from etl.session import open_session
 from support.driver import _PROCESSES
 
-SETTINGS = {"lease_seconds": 3.0, "wait_seconds": 60.0}
+SETTINGS = {"lease_seconds": 6.0, "wait_seconds": 240.0}
 
 
 def started(source: str, warehouse: str, fatal: str = "") -> BaseProcess:

@@ -83,6 +83,8 @@ class BigQueryWarehouse(Warehouse):
 
     def alter(self, changes: Sequence[str], statements: Sequence[Statement | str] = ()) -> None:
         self.commit(statements)
+        for sql in changes:
+            self._tell_cost(sql)
         if changes:
             self._jobs.script(";\n".join(changes))
 
@@ -288,4 +290,4 @@ def listed_keys(dialect: GoogleSqlDialect, table: Table, keys: pa.Table) -> str:
     return f"UNNEST([{', '.join(f'STRUCT({struct})' for struct in structs)}])"
 
 
-_COSTLY = re.compile(r"\s*(MERGE|CREATE TABLE \S+ (OPTIONS .*)?AS)\b", re.IGNORECASE | re.DOTALL)
+_COSTLY = re.compile(r"\s*(MERGE|CREATE TABLE\b.*\bAS\s+(SELECT|WITH|\())", re.DOTALL)
