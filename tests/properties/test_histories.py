@@ -21,7 +21,7 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.histories import CURSORS, TABLES, Alone, Begin, Chapter, End, Step, Sync, Write, chapters, created
+from support.histories import TABLES, WISHES, Alone, Begin, Chapter, End, Step, Sync, Write, chapters, created
 from support.sources import PostgresEngine
 from support.writers import PostgresWriters, Rows, SqliteWriters, Writers
 
@@ -33,7 +33,7 @@ from etl.sync.run import Failed
 from etl.sync.table import Synced
 
 SOAK = int(os.environ.get("ETL_SOAK", "0"))
-HISTORIES = {"sqlite": SOAK or 30, "postgresql": SOAK or 25}
+HISTORIES = {"sqlite": SOAK or 28, "postgresql": SOAK or 22}
 """Each is the history of four tables."""
 
 KEYS = {"items": "id", "plain": "a, b", "docs": "code"}
@@ -51,11 +51,11 @@ class Player:
         self.writers, self.engine = writers, engine
         self.taken: Counter[bool] = Counter()
 
-    def play(self, history: list[Chapter]) -> None:
-        """Play it from the beginning."""
+    def play(self, history: list[Chapter], *, keeping: bool) -> None:
+        """Play it from the beginning, ``keeping`` what tables can keep of the past."""
         self.writers.reset(*created(self.engine))
         with TemporaryDirectory(prefix="etl-history-") as directory:
-            played = _Played(self.writers, Path(directory) / "warehouse.duckdb", self.taken)
+            played = _Played(self.writers, Path(directory) / "warehouse.duckdb", self.taken, keeping=keeping)
             try:
                 for chapter in history:
                     for step in chapter.steps:
@@ -66,15 +66,15 @@ class Player:
 
 
 class _Played:
-    def __init__(self, writers: Writers, path: Path, taken: Counter[bool]) -> None:
-        self._writers, self._path, self._taken = writers, path, taken
+    def __init__(self, writers: Writers, path: Path, taken: Counter[bool], *, keeping: bool) -> None:
+        self._writers, self._path, self._taken, self._keeping = writers, path, taken, keeping
         self._session, self._close = self._opened()
 
     def _opened(self) -> tuple[Session, Any]:
         settings_ = {
             "source": {"url": self._writers.url},
             "warehouse": {"url": f"duckdb:///{self._path}"},
-            "tables": CURSORS,
+            "tables": WISHES[self._keeping],
         }
         context = open_session(Config.model_validate(settings_), ())
         return context.__enter__(), context.__exit__
@@ -154,10 +154,23 @@ class _Played:
         assert shut(self._session.ledger, [result.table for result in equal]) == {}
         for result in equal:
             columns, rows = expected[result.table]
-            found = self._query(f"SELECT {', '.join(columns)} FROM raw.{result.table}")
-            ours, theirs = (Counter(_canonical(columns, row) for row in side) for side in (rows, found))
-            assert ours == theirs, (result.table, {"source": ours - theirs, "warehouse": theirs - ours})
+            names = ", ".join(columns)
+            live = " WHERE _deleted_at IS NULL" if self._keeps(result.table, "deletes") else ""
+            self._require_same(columns, rows, f"SELECT {names} FROM raw.{result.table}{live}")
+            if self._keeps(result.table, "history"):
+                relation = f"raw_history.{result.table}"
+                self._require_same(columns, rows, f"SELECT {names} FROM {relation} WHERE valid_to IS NULL")
+                following = "LEAD(valid_from) OVER (PARTITION BY id ORDER BY valid_from)"
+                overlaps = f"SELECT * FROM {relation} QUALIFY {following} < COALESCE(valid_to, 'infinity')"
+                assert self._query(f"SELECT CAST(COUNT(*) AS INT) FROM ({overlaps})") == [(0,)]
         assert not [name for name in self._tables() if name not in TABLES]
+
+    def _keeps(self, table: str, what: str) -> bool:
+        return what in WISHES[self._keeping].get(table, {})
+
+    def _require_same(self, columns: list[str], rows: Rows, query: str) -> None:
+        ours, theirs = (Counter(_canonical(columns, row) for row in side) for side in (rows, self._query(query)))
+        assert ours == theirs, (query, {"source": ours - theirs, "warehouse": theirs - ours})
 
     def _query(self, sql: str) -> Rows:
         """What DuckDB itself says is in the warehouse."""
@@ -222,9 +235,9 @@ def test_after_every_sync_the_copy_is_the_snapshot(player: Player) -> None:
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.lists(chapters(engine), min_size=1, max_size=3))
-    def play(history: list[Chapter]) -> None:
-        player.play(history)
+    @given(st.lists(chapters(engine), min_size=1, max_size=3), st.booleans())
+    def play(history: list[Chapter], keeping: bool) -> None:
+        player.play(history, keeping=keeping)
 
     play()
     # A history of statements that are all refused would prove nothing.

@@ -69,8 +69,11 @@ TYPES = {
     "postgresql": {"int": "bigint", "decimal": "numeric(10,2)", "datetime": "timestamp"},
     "sqlite": {"int": "INTEGER", "decimal": "DECIMAL_TEXT(10,2)", "datetime": "DATETIME_TEXT"},
 }
-CURSORS = {"docs": {"cursor": "version"}}
-"""What has to be configured: the others are found by reflection."""
+WISHES: dict[bool, dict[str, dict[str, object]]] = {
+    False: {"docs": {"cursor": "version"}},
+    True: {"docs": {"cursor": "version", "deletes": "soft"}, "items": {"history": True}},
+}
+"""What is configured: a cursor that has no usual name, and in some histories what is kept of the past."""
 
 _names = st.sampled_from(["'x'", "'y'", "''", "'é'", "NULL"])
 _amounts = st.sampled_from(["'0.00'", "'-1.50'", "'99.99'", "NULL"])
