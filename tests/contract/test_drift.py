@@ -44,6 +44,7 @@ def test_a_new_column(loaded: Project) -> None:
     assert loaded.gate() == ""
 
 
+@pytest.mark.every_warehouse
 def test_a_new_column_with_a_default_is_filled_in_old_rows(loaded: Project) -> None:
     _add(loaded, WIDER.columns[-1], " DEFAULT 'standard'")
     assert loaded.synced().check.equal
@@ -73,6 +74,7 @@ def test_a_dropped_column_is_kept_and_reported(loaded: Project) -> None:
     assert loaded.verified().check.equal
 
 
+@pytest.mark.every_warehouse
 def test_a_dropped_column_is_null_in_rows_merged_later(loaded: Project) -> None:
     loaded.source.execute("ALTER TABLE items DROP COLUMN amount")
     loaded.source.execute(changing("id IN (3, 4)", ROWS + 1, name="'later'"), changing("id = 5", None, name="'unseen'"))
@@ -94,6 +96,7 @@ def test_a_dropped_column_is_said_once_and_stays_in_the_status(loaded: Project) 
     assert loaded.json("status")[0]["gone_columns"] == []
 
 
+@pytest.mark.every_warehouse
 def test_a_column_that_may_be_null_or_no_longer(loaded: Project) -> None:
     """Copies have no constraints, so a change of nullability is none to the warehouse."""
     for nullable in (False, True):
@@ -108,6 +111,7 @@ def test_a_column_that_may_be_null_or_no_longer(loaded: Project) -> None:
     loaded.assert_equal(ITEMS)
 
 
+@pytest.mark.every_warehouse
 def test_a_renamed_column_is_a_new_one_beside_the_old(loaded: Project) -> None:
     loaded.source.execute(loaded.source.renaming("items", "amount", "quantity"))
     result = loaded.synced()
@@ -167,7 +171,9 @@ def test_a_widened_decimal_is_followed(project: Project, before: Any, after: Any
 @pytest.mark.parametrize(
     ("before", "after", "value"),
     [
-        (types.decimal(18, 2), types.decimal(10, 2), "'12.50'"),
+        pytest.param(
+            types.decimal(18, 2), types.decimal(10, 2), "'12.50'", marks=pytest.mark.every_warehouse, id="narrower"
+        ),
         (types.decimal(18, 4), types.decimal(18, 2), "'12.50'"),
         (types.STRING, types.INT, "12"),
         (types.INT, types.STRING, "12"),
@@ -189,6 +195,7 @@ def test_a_narrowed_or_changed_type_stops_and_a_full_load_mends_it(
     assert project.synced("t").check.equal
 
 
+@pytest.mark.every_warehouse
 def test_a_key_that_becomes_another_column(loaded: Project) -> None:
     loaded.source.execute("DROP TABLE items")
     loaded.source.create(
@@ -199,6 +206,7 @@ def test_a_key_that_becomes_another_column(loaded: Project) -> None:
     loaded.assert_equal(ITEMS)
 
 
+@pytest.mark.every_warehouse
 def test_a_new_table_is_loaded_and_a_vanished_one_stays(loaded: Project, caplog: pytest.LogCaptureFixture) -> None:
     loaded.source.execute("CREATE TABLE later (id INTEGER PRIMARY KEY)", "INSERT INTO later VALUES (1)")
     assert loaded.synced("later").check.equal
