@@ -56,6 +56,11 @@ SCALARS = [
     "2 BETWEEN 1 AND 3 AND 5 IN (1, 5)",
     "NULL NOT BETWEEN 0 AND 1",
     "NULL OR TRUE",
+    "ABS(CAST(-1.5 AS FLOAT64))",
+    "DATE_TRUNC(DATE '2024-03-03', WEEK(MONDAY))",
+    "DATE_TRUNC(DATE '2024-03-04', WEEK(MONDAY))",
+    "DATE(TIMESTAMP '2024-02-29 23:59:59.999999+00')",
+    "DATE_DIFF(DATE '2024-02-29', DATE '2024-01-31', MONTH)",
 ]
 ROWS = [
     "SELECT month FROM UNNEST(GENERATE_DATE_ARRAY(DATE '2023-12-01', DATE '2024-03-31', INTERVAL 1 MONTH)) AS month",
@@ -74,6 +79,10 @@ ROWS = [
     f"SELECT g, SUM(SUM(x)) OVER () AS total FROM {_XS} GROUP BY g",
     f"SELECT g FROM {_XS} UNION DISTINCT SELECT 'c'",
     f"SELECT DISTINCT g FROM {_XS} UNION ALL SELECT 'a'",
+    "SELECT week FROM UNNEST(GENERATE_DATE_ARRAY(DATE '2024-02-26', DATE '2024-03-11', INTERVAL 1 WEEK)) AS week",
+    "SELECT n FROM UNNEST(GENERATE_ARRAY(0, DATE_DIFF(DATE '2024-03-01', DATE '2024-01-31', MONTH))) AS n",
+    f"SELECT part, SUM(x) AS a FROM {_XS} CROSS JOIN UNNEST([g, 'all']) AS part GROUP BY part",
+    f"SELECT x, LEAD(x) OVER life AS a, LAG(x, 2) OVER life AS b FROM {_XS} WINDOW life AS (ORDER BY x)",
     f"SELECT x FROM {_XS} WHERE EXISTS (SELECT 1 FROM {_NULLS} AS n WHERE n.x IS NULL)",
 ]
 CONSTRUCTS = [f"SELECT {scalar} AS value" for scalar in SCALARS] + ROWS
@@ -100,7 +109,7 @@ def test_construct_means_the_same(sql: str, warehouse: DuckDbWarehouse) -> None:
 def test_queries_use_nothing_else() -> None:
     """A function that no construct above exercises is a function nobody has compared."""
     proven = {function for sql in CONSTRUCTS for function in _functions(sql)}
-    for query in load("hopify").values():
+    for query in [*load("hopify").values(), *load("health").values()]:
         for sql in (query.text, *query.tests.values()):
             assert _functions(sql) <= proven, query.where
 
