@@ -24,12 +24,14 @@ memory_limit = "2GB"       # DuckDB's own bound
 repair = true              # bring what the proof finds different, deletes included
 max_delete_share = 0.3     # a table stops if more than this share of it would be deleted
 reload_share = 0.1         # a table is loaded anew if more than this share of it differs
+jobs = 1                   # ranges of a large table that are loaded at once when the whole of it is
 
 [publish]
 world = "hopify"           # marts are built from queries/<world>
 
 # One section a table, with what was found. Uncomment a line to have it otherwise;
-# `exclude = true` leaves a table out.
+# `exclude = true` leaves a table out, `deletes = "soft"` keeps deleted rows with the time in `_deleted_at`,
+# `history = true` keeps every version of every row.
 """
 
 
