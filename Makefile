@@ -14,7 +14,7 @@ SEED := $(shell date +%s)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help airflow demo emulator test soak env lint types imports format lock bench clean
+.PHONY: help airflow demo emulator test thorough soak env lint types imports format lock bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -41,8 +41,11 @@ emulator: $(UV) ## a BigQuery emulator on 127.0.0.1:9050, its tables in data/emu
 
 env: $(VENV)/.env ## make .venv with everything in it
 
-test: $(VENV)/.env ## run the whole suite
+test: $(VENV)/.env ## run the suite
 	$(BIN)/pytest -n 2 --dist worksteal
+
+thorough: $(VENV)/.env ## what the suite leaves out for its time: whole syncs and DAGs on the BigQuery emulator
+	$(BIN)/pytest -n 2 --dist worksteal -m thorough
 
 soak: $(VENV)/.env ## random histories of changes and syncs against a model: SOAK=n for each source, SEED=n to repeat
 	@echo "to repeat this: make soak SOAK=$(SOAK) SEED=$(SEED)"

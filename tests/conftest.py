@@ -15,6 +15,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Whole projects run on BigQuery where what is tested depends on the warehouse, and with one source then."""
     left, kept = [], []
     for item in items:
+        if _on_bigquery(item):
+            item.add_marker(pytest.mark.thorough)
         (kept if _wanted(item) else left).append(item)
     if left:
         config.hook.pytest_deselected(items=left)
@@ -22,11 +24,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _wanted(item: pytest.Item) -> bool:
-    callspec = getattr(item, "callspec", None)
-    params = callspec.params if callspec else {}
-    if params.get("warehouse") != "bigquery" or "source" not in params:
+    if not _on_bigquery(item):
         return True
-    return item.get_closest_marker("every_warehouse") is not None and params["source"] == "sqlite"
+    return item.get_closest_marker("every_warehouse") is not None and _params(item)["source"] == "sqlite"
+
+
+def _on_bigquery(item: pytest.Item) -> bool:
+    """Whether it takes a whole project through the emulator, where a sync takes seconds."""
+    params = _params(item)
+    return params.get("warehouse") == "bigquery" and "source" in params
+
+
+def _params(item: pytest.Item) -> dict[str, object]:
+    callspec = getattr(item, "callspec", None)
+    return callspec.params if callspec else {}
 
 
 @pytest.fixture(params=sorted(SOURCES))

@@ -15,6 +15,8 @@ from etl.session import open_session
 from etl.sync.run import Failed
 from generators import hopify, worlds
 
+pytestmark = pytest.mark.thorough
+
 TABLES = ("customers", "orders", "order_items", "products")
 MART = "product_mix"
 

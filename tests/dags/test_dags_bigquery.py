@@ -13,6 +13,8 @@ from etl import tasks
 from etl.config import load
 from etl.session import open_session
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def bigquery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -15,6 +15,8 @@ from support.warehouses import BigQueryEngine
 
 from etl.sync.table import Synced
 
+pytestmark = pytest.mark.thorough
+
 ROWS = 200
 
 
