@@ -38,7 +38,14 @@ def ranges(names: list[str]) -> list[tasks.Range]:
     return tasks.plan_ranges(configuration(), *names)
 
 
-@task(multiple_outputs=False, pool=SYNC_POOL, execution_timeout=LONG_TASK, map_index_template=RANGE_LABEL)
+# A mapped task shows no docstring, only what it is given.
+@task(
+    multiple_outputs=False,
+    pool=SYNC_POOL,
+    execution_timeout=LONG_TASK,
+    map_index_template=RANGE_LABEL,
+    doc_md="Stage one range of a large table.",
+)
 def load(part: tasks.Range) -> tasks.Range:
     """Stage one range of a large table."""
     return tasks.load_range(configuration(), part)

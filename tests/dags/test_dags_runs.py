@@ -35,7 +35,9 @@ class Day:
 def day(run: Run, tiny_world: Path, module_environment: pytest.MonkeyPatch) -> Day:
     module_environment.setenv("ETL_CONFIG", str(write_config(tiny_world)))
     module_environment.setenv("ETL_DAGS_DASHBOARD", str(tiny_world / "dashboard.html"))
-    return Day(tiny_world, run("warehouse_sync"), run("warehouse_marts"), announcements())
+    before = len(announcements())  # other modules may have run on the same metadata
+    sync, marts = run("warehouse_sync"), run("warehouse_marts")
+    return Day(tiny_world, sync, marts, announcements()[before:])
 
 
 def test_every_table_is_synced_checked_and_announced(day: Day) -> None:
@@ -98,7 +100,7 @@ def test_a_copy_that_differs_shuts_the_gate_and_nothing_is_published(day: Day, t
     }
     # Wrong data is not tried again.
     assert {i.try_number for i in ended.get_task_instances() if i.state == "failed"} == {1}
-    assert announcements() == day.announced
+    assert announcements()[-1] == day.announced[-1]
 
     marts = run("warehouse_marts")
     assert states(marts) == {"marts": {"failed": 1}, "dashboard": {"upstream_failed": 1}}

@@ -11,8 +11,11 @@ from pathlib import Path
 from threading import Thread
 
 import duckdb
+import pytest
 from airflow_world import DAG_IDS
 from local_airflow import LocalAirflow, alive, local_airflow
+
+pytestmark = pytest.mark.thorough
 
 SECRETS = ("pa55-of-the-warehouse", "pa55-of-the-webhook")
 TABLES = {"day06_customers", "day06_subscriptions", "day06_mrr_movements"}
