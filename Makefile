@@ -44,7 +44,7 @@ env: $(VENV)/.env ## make .venv with everything in it
 test: $(VENV)/.env ## run the suite
 	$(BIN)/pytest -n 2 --dist worksteal
 
-thorough: $(VENV)/.env ## what the suite leaves out for its time: whole syncs on the BigQuery emulator, Airflow as processes
+thorough: $(VENV)/.env ## what the suite leaves out for its time: all that runs on the BigQuery emulator, Airflow as processes
 	$(BIN)/pytest -n 2 --dist worksteal -m thorough
 
 soak: $(VENV)/.env ## random histories of changes and syncs against a model: SOAK=n for each source, SEED=n to repeat

@@ -15,7 +15,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Whole projects run on BigQuery where what is tested depends on the warehouse, and with one source then."""
     left, kept = [], []
     for item in items:
-        if _on_bigquery(item):
+        if _params(item).get("warehouse") == "bigquery":
             item.add_marker(pytest.mark.thorough)
         (kept if _wanted(item) else left).append(item)
     if left:
@@ -30,7 +30,7 @@ def _wanted(item: pytest.Item) -> bool:
 
 
 def _on_bigquery(item: pytest.Item) -> bool:
-    """Whether it takes a whole project through the emulator, where a sync takes seconds."""
+    """Whether it takes a whole project through the emulator."""
     params = _params(item)
     return params.get("warehouse") == "bigquery" and "source" in params
 

@@ -22,6 +22,8 @@ from etl.warehouses.bigquery.client import STORAGE_EMULATOR
 from schemas import types
 from schemas.table import Column, Table
 
+pytestmark = pytest.mark.thorough
+
 ID = Column("id", types.INT, False, comment="the order's number")
 DAY = Column("day", types.DATE)
 ORDERS = Table("orders", (ID, DAY, Column("n", types.INT)), ("id",))
