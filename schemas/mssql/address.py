@@ -76,6 +76,9 @@ def _split(url: str) -> SplitResult:
 def _options(parts: SplitResult) -> dict[str, str]:
     given: dict[str, str] = {}
     for name, value in parse_qsl(parts.query):
+        if not name.replace(" ", "").replace("_", "").isalnum():
+            # A second URL, perhaps, whose password is not to be repeated.
+            raise MssqlError(Trouble.ADDRESS, "the URL has an option whose name is none", FORM)
         if name.lower() in _IN_THE_URL:
             raise MssqlError(Trouble.ADDRESS, f"the URL names {name} as an option", FORM)
         if name.lower() in {there.lower() for there in given}:

@@ -328,3 +328,9 @@ def test_columns_of_nulls_alone_arrive_as_nulls(rows: list[tuple[Any, ...]], bou
     execute_many(database, "INSERT INTO t VALUES (?, ?, ?)", rows)
     assert database.execute("SELECT * FROM t").fetchall() == rows
     assert len(database.sizes) == bound
+
+
+def test_a_url_behind_the_question_mark_is_not_repeated() -> None:
+    with pytest.raises(MssqlError) as refused:
+        address("mssql://db?mssql://user:s3cret@host/x=1")
+    assert "s3cret" not in str(refused.value)
