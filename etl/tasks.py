@@ -4,6 +4,7 @@ It stands beside ``cli`` as the other place where the engine's pieces are compos
 scheduler. Each function imports what it needs when it runs, so that a scheduler can read its
 definitions, which it does all day, without loading the engine.
 """
+# The imports inside of functions are what that takes:
 # ruff: noqa: PLC0415
 
 from __future__ import annotations

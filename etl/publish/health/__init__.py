@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from etl.publish.figures import Board, Headline, Reader, count, day, month, percent, short
 from etl.publish.health import customers, revenue
 
@@ -23,15 +25,15 @@ def board(read: Reader) -> Board:
     return Board("SaaS health", f"Data until {day(as_of)}.", _headlines(read, months), figures)
 
 
-def _headlines(read: Reader, months: list[dict[str, object]]) -> list[Headline]:
-    now: dict[str, object] = months[-1]
+def _headlines(read: Reader, months: list[dict[str, Any]]) -> list[Headline]:
+    now = months[-1]
     growth, net = _number(now["growth_rate"]), _number(now["net_revenue_retention"])
     people = read(
         "SELECT COUNTIF(status = 'active') AS active, COUNTIF(health = 'at risk') AS at_risk, "
         "SUM(IF(status = 'active', ltv, 0)) / NULLIF(SUM(IF(status = 'active', cac, 0)), 0) AS ratio "
         "FROM marts.day06_customer_health"
     )[0]
-    named = month(now["month"])  # type: ignore[arg-type]
+    named = month(now["month"])
     return [
         Headline("Customers", count(people["active"]), f"{count(people['at_risk'])} of them at risk"),
         Headline(
@@ -49,5 +51,5 @@ def _headlines(read: Reader, months: list[dict[str, object]]) -> list[Headline]:
     ]
 
 
-def _number(value: object) -> float | None:
-    return None if value is None else float(value)  # type: ignore[arg-type]
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)

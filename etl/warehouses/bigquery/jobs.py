@@ -111,7 +111,7 @@ class Jobs:
             except ANY as error:
                 if attempt == ATTEMPTS or not transient(error):
                     raise translated(error) from error
-                seconds = min(0.2 * 2**attempt, 20.0) * random.uniform(0.5, 1.0)  # noqa: S311
+                seconds = min(0.2 * 2**attempt, 20.0) * random.uniform(0.5, 1.0)  # noqa: S311  # jitter, no secret
                 log.info("%s: %s; trying again in %.1f s", what, str(error).partition("\n")[0], seconds)
                 time.sleep(seconds)
         raise AssertionError("the last attempt returns or raises")
