@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.commands import Done, call_etl
 
-from etl.cli import World
+from etl.commands.worlds import World
 from generators import hopify, worlds
 from generators.errors import GeneratorError
 from generators.hopify.world import SHARD
