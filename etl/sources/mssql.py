@@ -16,12 +16,12 @@ import pyarrow as pa
 from etl.config import Config
 from etl.ranges import Ranges, Value
 from etl.sources import mssql_sql as sql
-from etl.sources.base import Finding, Loss, Pushdown, Reach, Snapshot, Source, Window
+from etl.sources.base import Finding, Loss, Pushdown, Reach, Snapshot, Source, Window, refuse
 from etl.sources.exact import FLOORED, OFFSET
 from etl.sources.mssql_cursors import Cursors
 from etl.sources.mssql_doctor import findings
 from etl.sources.mssql_link import Link, failure
-from etl.sources.mssql_reader import Reader, plain, refuse
+from etl.sources.mssql_reader import Reader, plain
 from etl.sources.mssql_server import Server, look, now
 from etl.sources.mssql_session import Session, attempt
 from etl.urls import with_password

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from etl.errors import SourceError
 from etl.sources import mssql_sql as sql
-from etl.sources.base import refusal
+from etl.sources.base import refuse
 from etl.sources.exact import Tally, convert
 from etl.sources.mssql_catalog import Catalog, catalog
 from etl.sources.mssql_link import Link
@@ -86,13 +86,6 @@ class Reader:
         with self._link.statement(table), closing(self._link.session.batches(text, width)) as batches:
             for batch in batches:
                 yield convert(arrived(batch), table, lost)
-
-
-def refuse(table: Table) -> None:
-    """Raise ``SourceError`` naming the first column whose values cannot be copied."""
-    for column in table.columns:
-        if column.refused:
-            raise refusal(table, column)
 
 
 def _made(type_: LogicalType) -> Physical:

@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from etl.sources.conventions import best_key, updated_at
 from etl.sources.postgres_types import Physical
 from schemas.table import FULL, Column, Cursor, CursorKind, ForeignKey, Table
-from schemas.types import Kind
 
 Rows = list[dict[str, Any]]
 Query = Callable[[str], Rows]
-
-_CURSOR_NAMES = ("updated_at", "modified_at", "last_modified", "last_updated", "updated_on", "modified_on", "updatedat")
 
 _RELATIONS = """
 SELECT c.oid::bigint AS oid, n.nspname::text AS schema, c.relname::text AS name,
@@ -126,8 +124,8 @@ def _table(
     return Table(
         row["name"],
         tuple(columns),
-        _key(keys, {column.name for column in columns if not column.nullable}),
-        _cursor(columns),
+        best_key(_indexes(keys), {column.name for column in columns if not column.nullable}),
+        updated_at(columns) or FULL,
         "" if row["is_default"] else row["schema"],
         tuple(dict.fromkeys(key.parent for key in foreign)),
         tuple(Cursor(CursorKind.ROWVERSION, name) for name, type_ in physical.items() if type_.name == "xid8"),
@@ -155,18 +153,9 @@ def _column(row: dict[str, Any], physical: Physical) -> Column:
     return Column(row["name"], physical.logical, not row["required"], row["comment"], physical.refused)
 
 
-def _key(indexes: Iterable[dict[str, Any]], required: set[str]) -> tuple[str, ...]:
-    """The primary key, else the narrowest unique index over columns that cannot be NULL."""
+def _indexes(rows: Iterable[dict[str, Any]]) -> list[tuple[bool, tuple[str, ...]]]:
+    """Each unique index, as whether it is the primary key and its columns."""
     found: dict[tuple[bool, int], list[str]] = defaultdict(list)
-    for row in indexes:
-        found[not row["is_primary"], row["index"]].append(row["name"])
-    usable = [(other, len(names), tuple(names)) for (other, _), names in found.items() if set(names) <= required]
-    return min(usable)[2] if usable else ()
-
-
-def _cursor(columns: Sequence[Column]) -> Cursor:
-    """The column that by its usual name and type says when a row last changed."""
-    kinds = (Kind.DATETIME, Kind.TIMESTAMP)
-    by_name = {column.name.lower(): column.name for column in columns if column.type.kind in kinds}
-    name = next((by_name[name] for name in _CURSOR_NAMES if name in by_name), None)
-    return Cursor(CursorKind.UPDATED_AT, name) if name else FULL
+    for row in rows:
+        found[row["is_primary"], row["index"]].append(row["name"])
+    return [(primary, tuple(names)) for (primary, _), names in found.items()]

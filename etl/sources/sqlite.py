@@ -27,14 +27,13 @@ from etl.dialects.sqlite import SqliteDialect, declared_type
 from etl.errors import SourceError
 from etl.ranges import Ranges, Value
 from etl.sources.base import Loss, Reach, Snapshot, Source, Window
+from etl.sources.conventions import best_key, updated_at
 from etl.sources.exact import Tally, convert, unfit
 from etl.urls import path_of
-from schemas.table import FULL, Column, Cursor, CursorKind, ForeignKey, Table
+from schemas.table import FULL, Column, CursorKind, ForeignKey, Table
 from schemas.types import Kind, LogicalType
 
 BATCH_ROWS = 65_536
-_CURSOR_NAMES = ("updated_at", "modified_at", "last_modified", "last_updated", "updated_on", "modified_on", "updatedat")
-_CURSOR_KINDS = (Kind.DATETIME, Kind.TIMESTAMP)
 _MISMATCH = re.compile(r"Type mismatch in column (\d+)")
 _REFUSED = re.compile(r"bad JSON path: 'etl (\d+) (\w+)'")
 # No clock on Earth is ahead of UTC by more, and SQLite does not say in which zone it was written.
@@ -210,7 +209,7 @@ class SqliteSnapshot(Snapshot):
             name,
             columns,
             key or self._unique_key(name, columns),
-            _find_cursor(columns),
+            updated_at(columns) or FULL,
             references=tuple(row["name"] for row in references),
             foreign_keys=self._foreign_keys(name),
         )
@@ -243,12 +242,9 @@ class SqliteSnapshot(Snapshot):
         """The narrowest unique index over columns that cannot be NULL, if there is one."""
         required = {column.name for column in columns if not column.nullable}
         indexes = self._rows('SELECT name FROM pragma_index_list(?) WHERE "unique" AND NOT partial', [name])
-        found = []
-        for index in indexes:
-            names = [row["name"] for row in self._rows("SELECT name FROM pragma_index_info(?)", [index["name"]])]
-            if names and set(names) <= required:
-                found.append(tuple(names))
-        return min(found, key=lambda key: (len(key), key), default=())
+        named = (self._rows("SELECT name FROM pragma_index_info(?)", [index["name"]]) for index in indexes)
+        # What an index has beside columns, an expression, has no name.
+        return best_key(((False, tuple(row["name"] or "" for row in rows)) for rows in named), required)
 
     def _batches(
         self, table: Table, relation: str, values: Sequence[Any] = (), lost: Tally | None = None
@@ -302,12 +298,3 @@ def _read_error(table: Table, error: Exception) -> SourceError:
     return SourceError(
         f"table {table.name}: {_first_line(error)}", "mend what SQLite names, then run the same command again"
     )
-
-
-def _find_cursor(columns: Sequence[Column]) -> Cursor:
-    """The column that by its usual name and type says when a row last changed."""
-    by_name = {column.name.lower(): column for column in columns if column.type.kind in _CURSOR_KINDS}
-    for name in _CURSOR_NAMES:
-        if name in by_name:
-            return Cursor(CursorKind.UPDATED_AT, by_name[name].name)
-    return FULL
