@@ -71,7 +71,7 @@ def query(
 
     with open_session(config.load(config_file)) as session:
         question = adhoc.read(what, session.config.publish.world)
-        adhoc.warn_unproven(session.ledger, question)
+        adhoc.warn_unproven(session.ledger, question, session.config.sync)
         adhoc.write(adhoc.run(session.warehouse, question), format_.value, limit, output)
 
 

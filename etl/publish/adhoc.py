@@ -16,6 +16,7 @@ import pyarrow.parquet
 from rich.console import Console
 from rich.table import Table as Grid
 
+from etl.config import SyncConfig
 from etl.errors import ConfigError, RunError
 from etl.ledger import Ledger
 from etl.publish import translate
@@ -55,10 +56,11 @@ def amount(size: int) -> str:
     return f"{size / 1024**power:.1f} {units[power]}" if power else f"{size} bytes"
 
 
-def warn_unproven(ledger: Ledger, question: str) -> None:
-    """Say so if the question reads tables that are not proven."""
+def warn_unproven(ledger: Ledger, question: str, wishes: SyncConfig) -> None:
+    """Say so if the question reads tables that are not proven, by what the gate asks of them."""
     tables = [name for room, name in translate.references(question) if room == "raw"]
-    for table, reason in shut(ledger, tables).items():
+    reasons = shut(ledger, tables, wishes.max_unchecked_days, accept_moving=wishes.accept_moving)
+    for table, reason in reasons.items():
         log.warning("raw.%s is not proven: it %s", table, reason)
 
 
