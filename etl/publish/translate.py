@@ -15,7 +15,8 @@ Sums of integers are a HUGEINT in DuckDB too; the header's types bring them back
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Protocol
 
 import sqlglot
@@ -62,14 +63,37 @@ def translate(
     tables under construction. With ``types`` (column → GoogleSQL type) the result has exactly
     these columns and types. Raises :class:`QueryError`, naming ``where``.
     """
+    read = {name for _, name in references(sql, where)}
+    namespaces = tuple((room, target.namespace(room)) for room in ROOMS)
+    return _translated(
+        sql,
+        _Names(target.dialect.sqlglot, namespaces, building & read, target.soft_tables() & read),
+        where,
+        tuple(types.items()) if types else (),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What a translation depends on beside its text: only the names it reads are kept."""
+
+    language: str
+    namespaces: tuple[tuple[Room, str], ...]
+    building: frozenset[str]
+    soft: frozenset[str]
+
+
+@lru_cache(maxsize=512)
+def _translated(sql: str, names: _Names, where: str, types: tuple[tuple[str, str], ...]) -> str:
+    """The translation; kept, because parsing costs more than a small warehouse takes to answer."""
     tree = parsed(sql, where)
     for table in _tables(tree):
-        table.replace(_located(table, target, building, where))
-    if target.dialect.sqlglot == "duckdb":
+        table.replace(_located(table, names, where))
+    if names.language == "duckdb":
         _mend_for_duckdb(tree)
     if types:
-        tree = _typed(tree, types)
-    return tree.sql(dialect=target.dialect.sqlglot, pretty=True, comments=False)
+        tree = _typed(tree, dict(types))
+    return tree.sql(dialect=names.language, pretty=True, comments=False)
 
 
 @cache
@@ -104,16 +128,16 @@ def _room(table: exp.Table, where: str) -> Room:
     raise QueryError(f"{where} reads {written!r}", "write raw.<table> or marts.<mart>")
 
 
-def _located(table: exp.Table, target: Target, building: frozenset[str], where: str) -> exp.Table | exp.Subquery:
+def _located(table: exp.Table, names: _Names, where: str) -> exp.Table | exp.Subquery:
     room, name = _room(table, where), table.name
-    stored = name + BUILDING if room == "marts" and name in building else name
-    located = exp.to_table(target.namespace(room), dialect=target.dialect.sqlglot)
+    stored = name + BUILDING if room == "marts" and name in names.building else name
+    located = exp.to_table(dict(names.namespaces)[room], dialect=names.language)
     namespace = [part.copy() for part in located.parts]
     copy = table.copy()
     copy.set("this", exp.to_identifier(stored, quoted=True))
     copy.set("db", namespace[-1])
     copy.set("catalog", namespace[-2] if len(namespace) > 1 else None)
-    if room == "raw" and name in target.soft_tables():
+    if room == "raw" and name in names.soft:
         return _live(copy, table.alias or name)
     if not copy.alias:
         copy.set("alias", exp.TableAlias(this=exp.to_identifier(name)))
