@@ -81,6 +81,11 @@ class Dialect(ABC):
     def literal(self, value: Any, type_: LogicalType) -> str:
         """``value`` (str for decimals, dates, times and UUIDs) as a constant of the engine's own type."""
 
+    def ordered(self, x: str, type_: LogicalType) -> str:
+        """``x`` as it compares with a ``literal`` by value, where the engine compares it otherwise."""
+        del type_
+        return x
+
     def has(self, value: Any) -> bool:
         """Whether the engine can hold such a value; the proof of an engine leaves the others out."""
         del value
@@ -238,12 +243,16 @@ class RowsumDialect(Dialect):
         }
         return render[type_.kind](x)
 
-    def cell(self, x: str, type_: LogicalType) -> str:
-        """The framed text of ``x``; never NULL."""
+    def framed(self, x: str, type_: LogicalType) -> str:
+        """The canonical text of ``x``, a string's with its length before it; NULL for NULL."""
         text = self.text(x, type_)
         if type_.kind in (Kind.STRING, Kind.JSON) and not type_.large:
             text = self.concat(self.byte_length(text), self.string(":"), text)
-        return self.present(self.concat(text, self.string(",")), self.string("~,"))
+        return text
+
+    def cell(self, x: str, type_: LogicalType) -> str:
+        """The text of ``x`` as it stands in a row's: framed and closed; never NULL."""
+        return self.present(self.concat(self.framed(x, type_), self.string(",")), self.string("~,"))
 
     def row_text(self, columns: Sequence[Column]) -> str:
         """The whole row's text over quoted column names."""

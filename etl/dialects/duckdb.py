@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from etl.dialects.base import WarehouseDialect
+from schemas.table import Column
 from schemas.types import Kind, LogicalType
 
 
@@ -38,7 +40,9 @@ class DuckDbDialect(WarehouseDialect):
     def decimal_text(self, x: str, scale: int) -> str:
         # TRY_CAST rounds to the scale and is NULL where the digits do not fit into 38.
         exact = f"TRY_CAST({x} AS DECIMAL(38,{scale}))"
-        return f"CASE WHEN {exact} = {x} THEN CAST({exact} AS VARCHAR) ELSE RTRIM(CAST({x} AS VARCHAR), '0') END"
+        rescaled = f"CASE WHEN {exact} = {x} THEN CAST({exact} AS VARCHAR) ELSE RTRIM(CAST({x} AS VARCHAR), '0') END"
+        # The column nearly always has the scale; its type is known when the query is planned.
+        return f"CASE WHEN typeof({x}) LIKE 'DECIMAL(%,{scale})' THEN CAST({x} AS VARCHAR) ELSE {rescaled} END"
 
     def float_text(self, x: str) -> str:
         bits = f"hex(CAST(CAST(CAST({x} AS DOUBLE) AS BIT) AS BLOB))"
@@ -77,6 +81,17 @@ class DuckDbDialect(WarehouseDialect):
 
     def concat(self, *parts: str) -> str:
         return "(" + " || ".join(parts) + ")"
+
+    def cell(self, x: str, type_: LogicalType) -> str:
+        return self._closed([(x, type_)])
+
+    def row_text(self, columns: Sequence[Column]) -> str:
+        return self._closed([(self.quote(column.name), column.type) for column in columns], self.salt())
+
+    def _closed(self, cells: Sequence[tuple[str, LogicalType]], *before: str) -> str:
+        """One call for all the parts: a chain of ``||`` would copy the growing text once for each of them."""
+        parts = (part for x, type_ in cells for part in (self.present(self.framed(x, type_), "'~'"), "','"))
+        return f"concat({', '.join((*before, *parts))})"
 
     def hashed(self, text: str) -> str:
         return f"sha256({text})"
