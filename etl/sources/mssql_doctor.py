@@ -12,6 +12,7 @@ from etl.sources.base import Finding
 from etl.sources.mssql_server import Server, now
 from etl.sources.mssql_session import Session, attempt
 from etl.sources.mssql_sql import relation
+from schemas.mssql import OFFICIAL, Driver, remedy
 from schemas.table import CursorKind, Table
 
 _D = TsqlDialect()
@@ -32,6 +33,7 @@ _SECONDS_LEFT_OUT = "%Y-%m-%d %H:%M"
 
 def findings(session: Session, server: Server, tables: Sequence[Table]) -> Iterator[Finding]:
     """Everything there is to say about the server, the database and the user's rights."""
+    yield _driver(session.driver)
     yield Finding(True, "server", f"{server.described}, database {server.database}, collation {server.collation}")
     yield _snapshots(server)
     yield _utf8(server)
@@ -39,6 +41,13 @@ def findings(session: Session, server: Server, tables: Sequence[Table]) -> Itera
     yield from _rights(session, server, tables)
     yield from _tracking(session, server, tables)
     yield _clock(now(session))
+
+
+def _driver(driver: Driver) -> Finding:
+    if not driver.missed:
+        return Finding(True, "driver", f"{driver.name}, mssql-python {driver.module.__version__}")
+    text = f"{driver.name}, which is young, as {OFFICIAL} cannot be loaded: {driver.missed}"
+    return Finding(True, "driver", text, f"to have Microsoft's own: {remedy(OFFICIAL)}")
 
 
 def _snapshots(server: Server) -> Finding:

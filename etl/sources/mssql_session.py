@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from schemas.mssql import Address, MssqlError, connect, translated
+from schemas.mssql import Address, Driver, MssqlError, chosen_driver, connect, translated
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,11 @@ class Session:
 
     def __init__(self, at: Address) -> None:
         self._at, self._connection = at, connect(at)
+
+    @property
+    def driver(self) -> Driver:
+        """What the connection speaks through."""
+        return chosen_driver(self._at.provider)
 
     def run(self, sql: str) -> None:
         """Run a statement for its effect, unprepared: what a prepared one makes would go with it."""

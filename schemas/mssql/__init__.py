@@ -7,19 +7,23 @@ from __future__ import annotations
 
 from schemas.mssql.address import Address, address
 from schemas.mssql.connect import connect, engine, transaction
-from schemas.mssql.driver import loaded_driver
+from schemas.mssql.driver import OFFICIAL, Driver, chosen_driver, loaded_driver, remedy
 from schemas.mssql.errors import MssqlError, Trouble, speaking, translated
 from schemas.mssql.parameters import execute_many
 
 __all__ = [
+    "OFFICIAL",
     "Address",
+    "Driver",
     "MssqlError",
     "Trouble",
     "address",
+    "chosen_driver",
     "connect",
     "engine",
     "execute_many",
     "loaded_driver",
+    "remedy",
     "speaking",
     "transaction",
     "translated",

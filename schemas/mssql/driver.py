@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -45,11 +46,26 @@ _PACKAGES = {
 }
 
 
-@cache
-def loaded_driver(wanted: str = "") -> Any:
-    """The module ``mssql_python`` with its driver chosen; raises ``MssqlError`` that names what to install.
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """mssql-python and what it speaks through; ``missed`` is why that is not Microsoft's own driver, empty if it is."""
 
-    ``wanted`` is ``msodbcsql18``, ``mssql-odbc``, or empty for the best that loads.
+    module: Any
+    name: str
+    missed: str = ""
+
+
+def loaded_driver(wanted: str = "") -> Any:
+    """The module ``mssql_python`` with its driver chosen, see ``chosen_driver``."""
+    return chosen_driver(wanted).module
+
+
+@cache
+def chosen_driver(wanted: str = "") -> Driver:
+    """The driver that is used; raises ``MssqlError`` that names what to install where none can be.
+
+    ``wanted`` is ``msodbcsql18``, ``mssql-odbc``, or empty for the best that loads. Which one it is
+    is told by `etl doctor`, and elsewhere logged for whoever debugs.
     """
     module = _imported("mssql_python")
     # A pooled connection would come back with the last user's isolation level.
@@ -58,17 +74,12 @@ def loaded_driver(wanted: str = "") -> Any:
     problem = _problem(module, wanted or OFFICIAL)
     if problem and wanted:
         raise MssqlError(Trouble.DRIVER, f"the driver {wanted} cannot be loaded: {problem}", remedy(wanted))
-    if problem:
-        log.warning(
-            "the younger SQL Server driver %s is used, as %s cannot be loaded (%s); to have that: %s",
-            RUST,
-            OFFICIAL,
-            problem,
-            remedy(OFFICIAL),
-        )
-        if worse := _problem(module, RUST):
-            raise MssqlError(Trouble.DRIVER, f"no driver can be loaded: {problem}; {worse}", remedy(OFFICIAL))
-    return module
+    if not problem:
+        return Driver(module, wanted or OFFICIAL)
+    log.info("%s is used, as %s cannot be loaded (%s); to have that: %s", RUST, OFFICIAL, problem, remedy(OFFICIAL))
+    if worse := _problem(module, RUST):
+        raise MssqlError(Trouble.DRIVER, f"no driver can be loaded: {problem}; {worse}", remedy(OFFICIAL))
+    return Driver(module, RUST, problem)
 
 
 def remedy(provider: str, release: Path = _OS_RELEASE) -> str:

@@ -490,6 +490,7 @@ def test_doctor_looks_at_everything(shop: Project) -> None:
     subjects = {finding["subject"] for finding in shop.json("doctor")}
     assert done.code == 0, done.out
     assert subjects >= {
+        "driver",
         "server",
         "snapshot isolation",
         "UTF-8",

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from schemas.mssql import MssqlError, Trouble, address, connect, driver, loaded_driver, translated
+from schemas.mssql import MssqlError, Trouble, address, chosen_driver, connect, driver, loaded_driver, translated
 from schemas.mssql.driver import OFFICIAL, RUST, family, remedy
 from schemas.mssql.parameters import execute_many, parameter_type, with_nulls
 
@@ -107,9 +107,9 @@ def test_an_address_shows_no_password() -> None:
 
 @pytest.fixture
 def fresh() -> Iterator[None]:
-    loaded_driver.cache_clear()
+    chosen_driver.cache_clear()
     yield
-    loaded_driver.cache_clear()
+    chosen_driver.cache_clear()
 
 
 def files(**paths: str) -> SimpleNamespace:
@@ -132,8 +132,10 @@ def test_the_younger_driver_is_taken_where_microsofts_does_not_load(
     monkeypatch.setattr(driver, "_imported", lambda _: module)
     with caplog.at_level(logging.INFO):
         assert loaded_driver() is module
-    assert module.native_provider == RUST
+    assert (chosen_driver().name, module.native_provider) == (RUST, RUST)
+    assert "libbroken.so" in chosen_driver().missed
     assert remedy(OFFICIAL) in caplog.text
+    assert {record.levelname for record in caplog.records} == {"INFO"}  # every command would say it otherwise
     with pytest.raises(MssqlError, match="msodbcsql18 cannot be loaded") as caught:
         loaded_driver(OFFICIAL)
     assert caught.value.remedy == remedy(OFFICIAL)
