@@ -66,6 +66,8 @@ class Load:
     ``extracted`` counts the rows read from the source for it, ``changed`` those written or deleted.
     ``cursor`` says what the watermark is a position in, ``seen`` is the highest cursor value in the
     snapshot, ``source`` the source's identity, ``columns`` its columns with their types, as JSON.
+    ``touched`` names the partitions in which it changed rows, as ``verify.partitions`` writes them; None
+    if they are not known, which is to say all of them.
     """
 
     table_name: str
@@ -82,6 +84,7 @@ class Load:
     seen: str | None
     snapshot_at: datetime
     at: datetime = field(default_factory=_now)
+    touched: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +268,16 @@ class Ledger:
         """The newest check at which the table was equal, if there is one."""
         return next(iter(self._newest(Check, "check_id", table, equal_only=True)), None)
 
+    def unproven_loads(self, table: str) -> list[Load]:
+        """The table's loads since the newest one that an equal check names; all if there is no such check."""
+        check, dialect = self.last_equal_check(table), self._warehouse.dialect
+        relation, name = self._warehouse.relation("etl", "loads"), dialect.string(table)
+        proven = "0"
+        if check:
+            named = f"table_name = {name} AND load_id = {dialect.string(check.load_id)}"
+            proven = f"(SELECT COALESCE(MAX(load_no), 0) FROM {relation} WHERE {named})"
+        return self._read(Load, f"SELECT * FROM {relation} WHERE table_name = {name} AND load_no > {proven}")
+
     def soft_tables(self) -> frozenset[str]:
         """The raw tables that hold rows which are marked as deleted."""
         if self._soft is None:
@@ -358,7 +371,7 @@ def keeps_deleted(load: Load) -> bool:
 def next_load(table: Table, newest: Load | None, **values: Any) -> Load:
     """The load that follows ``newest``; what is not given is taken over from it."""
     number = newest.load_no + 1 if newest else 1
-    values = {"load_id": new_id(), "load_no": number, "at": _now(), **values}
+    values = {"load_id": new_id(), "load_no": number, "at": _now(), "touched": None, **values}
     if newest:
         return replace(newest, **values)
     return Load(table_name=table.target, **values)

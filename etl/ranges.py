@@ -30,6 +30,7 @@ class Range:
         name = dialect.quote(column.name)
         if self.null:
             return f"{name} IS NULL"
+        name = dialect.ordered(name, column.type)
         bounds = [(">=", self.low), ("<", self.high)]
         parts = [f"{name} {sign} {dialect.literal(bound, column.type)}" for sign, bound in bounds if bound is not None]
         return " AND ".join(parts) if parts else f"{name} IS NOT NULL"

@@ -95,6 +95,23 @@ class SqliteDialect(Dialect):
             return "(-9223372036854775807 - 1)" if value == -(2**63) else str(int(value))
         return self.string(str(value))
 
+    def ordered(self, x: str, type_: LogicalType) -> str:
+        """Texts of instants, whose order is not that of the instants, as ``YYYY-MM-DD HH:MM:SS+00:00``.
+
+        SQLite reads offsets as ±HH:MM and Z (https://www.sqlite.org/lang_datefunc.html#time_values), Arrow also ±HH
+        and ±HHMM. The fraction is left out, which SQLite would round up.
+        """
+        if type_.kind is not Kind.TIMESTAMP:
+            return x
+        zone = f"ltrim(substr({x}, 11), 'T :.0123456789')"
+        hours, minutes = f"substr({zone}, 1, 3)", f"substr({zone}, 4)"
+        short = f"WHEN 3 THEN {zone} || ':00' WHEN 5 THEN {hours} || ':' || {minutes}"
+        spelled = f"CASE length({zone}) {short} ELSE {zone} END"
+        instant = f"datetime(substr(substr({x}, 1, length({x}) - length({zone})), 1, 19) || {spelled}) || '+00:00'"
+        # A path that json_extract cannot read is an error, which repeats it.
+        refused = f"json_extract('{{}}', 'no instant: ' || {x})"
+        return f"CASE WHEN {x} IS NULL THEN NULL ELSE COALESCE({instant}, {refused}) END"
+
     def sentinel(self, type_: LogicalType) -> str:
         """A value whose storage class is the one every value of ``type_`` must have."""
         if type_.kind in (Kind.INT, Kind.BOOL):

@@ -3,7 +3,8 @@
 A slice is read in a snapshot of its own, compared with the warehouse, and where they differ brought to
 the source in a load of its own that keeps the watermark; then it is compared again and written down,
 so that the same command continues where it was stopped. In the end the table is synced as ever, so that
-the state that stands is one that was proven: no check of a range alone opens the gate.
+the state that stands is one that was proven: no check of a range alone opens the gate. Where a sync proves
+only partitions, those that hold rows of the range are among them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from etl.config import Config
 from etl.errors import ConfigError, ExitCode, RunError, StoppedTableError
@@ -25,11 +27,13 @@ from etl.sync.keys import differing, key_table
 from etl.sync.move import Progress
 from etl.sync.plan import chosen, configured
 from etl.sync.run import Failed, sync
+from etl.sync.scope import Scoper
 from etl.sync.slices import Axis, Span, asked, axis_of, natural_axis, ranges, span_of
 from etl.sync.table import Synced
 from etl.verify.comparison import Comparer
 from etl.verify.drift import drift_of
 from etl.verify.keeping import refuse_hardening
+from etl.verify.partitions import labels_of
 from etl.verify.repair import Repair, apply_repair, refuse_mass_deletion
 from etl.verify.verify import ROUNDS
 from etl.warehouses.base import Warehouse
@@ -141,6 +145,8 @@ class _Plan:
     """None is the slice of NULLs, or for a table without an axis the whole of it."""
     keys: tuple[str, ...]
     estimate: Estimate
+    whole: Ranges | None
+    """All that was asked for, with what was done before; None for keys, and for the whole table."""
 
 
 class _Backfill:
@@ -189,7 +195,8 @@ class _Backfill:
             spans = left.cut(extent, -(-rows // slice_rows)) if extent and rows else (left,)
         if nulls and None not in ends:
             spans = (*spans, None)
-        return self._planned(job, axis, spans, rows, len(done), whole.show(axis))
+        asked_for = ranges(axis, whole, nulls=nulls)
+        return self._planned(job, axis, spans, rows, len(done), whole.show(axis), whole=asked_for)
 
     def _plan_keys(self, keys: tuple[str, ...]) -> _Plan:
         with self._source.snapshot() as snapshot:
@@ -205,6 +212,7 @@ class _Backfill:
         done: int,
         what: str,
         keys: tuple[str, ...] = (),
+        whole: Ranges | None = None,
     ) -> _Plan:
         check = self._ledger.last_equal_check(self._table.target)
         if rows is None:
@@ -215,7 +223,7 @@ class _Backfill:
             # The rows at the pace of the newest proof, and that proof once more in the end.
             seconds = check.seconds * (1 + rows / check.source_rows)
         estimate = Estimate(self._table.target, what, rows, len(slices), done, seconds)
-        return _Plan(job, axis, slices, keys, estimate)
+        return _Plan(job, axis, slices, keys, estimate, whole)
 
     def run(self, plan: _Plan, announce: Callable[[Estimate], None], *, dry_run: bool) -> Backfilled | None:
         """Do it, unless it is only to be estimated."""
@@ -230,11 +238,31 @@ class _Backfill:
         if plan.job:
             self._ledger.write(Slice(self._table.target, plan.job, "", rows, changed, last=True))
         target = self._table.target
-        (synced,) = sync(self._config, self._source, self._warehouse, tables=[target], progress=self._progress)
+        (synced,) = sync(
+            self._config,
+            self._source,
+            self._warehouse,
+            tables=[target],
+            also={target: self._held(plan)},
+            progress=self._progress,
+        )
         failed = isinstance(synced, Failed) or not synced.check.equal
         self._ledger.write(Run(self._run_id, "backfill", ExitCode.FAILED if failed else ExitCode.EQUAL))
         seconds = time.monotonic() - self._started
         return Backfilled(target, plan.estimate.what, len(plan.slices), rows, changed, synced, seconds)
+
+    def _held(self, plan: _Plan) -> set[str]:
+        """The partitions in which the warehouse now holds what was asked for; none where all of it is proven."""
+        with self._source.snapshot() as snapshot:
+            scoper = self._scoper(snapshot)
+            if not plan.keys:
+                return scoper.within(self._table, plan.whole)
+            by = scoper.partitioning(self._table)
+        rows = self._warehouse.read_keys(self._table, key_table(self._table, plan.keys))
+        return labels_of(by, rows[by.column.name].to_pylist()) if by else set()
+
+    def _scoper(self, snapshot: Snapshot) -> Scoper:
+        return Scoper(snapshot, self._warehouse, self._ledger, self._config.tables)
 
     def _slice(self, plan: _Plan, span: Span | None, number: int) -> tuple[int, int]:
         """One slice, brought and written down; the rows compared and those changed."""
@@ -297,7 +325,8 @@ class _Backfill:
             kind=LoadKind.BACKFILL,
             snapshot_at=snapshot.instant,
         )
-        return apply_repair(self._warehouse, self._ledger, self._table, repair, load, self._guard).changed
+        touched = partial(self._scoper(snapshot).touched, self._table)
+        return apply_repair(self._warehouse, self._ledger, self._table, repair, load, self._guard, touched).changed
 
     def _guard(self, deletes: int) -> None:
         """Refuse what all slices together would delete."""

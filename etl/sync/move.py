@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pyarrow as pa
 
@@ -52,6 +53,7 @@ class Mover:
         self._warehouse, self._ledger = context.warehouse, context.ledger
         self._target = context.warehouse.relation("raw", table.target)
         self._staging = staging_name(table.target)
+        self._gone = f"{self._staging}__gone"
         self._keeper = Keeper(context.warehouse, context.ledger, table)
         self.extracted = self.repaired = 0
         self.kind: LoadKind | None = None
@@ -100,11 +102,8 @@ class Mover:
         self._warehouse.replace(self._staging, self._table.target, self._recording(load, *kept))
         return load
 
-    def merge_window(self, newest: Load) -> set[str]:
-        """Extract what is at or past the watermark, and merge it; nothing is written if that is nothing.
-
-        Returns the partitions that were touched.
-        """
+    def merge_window(self, newest: Load) -> None:
+        """Extract what is at or past the watermark, and merge it; nothing is written if that is nothing."""
         self._create_staging()
         self.step("extract")
         window = self._window(newest)
@@ -112,21 +111,20 @@ class Mover:
             self._stage(chunk)
         self._warehouse.flush(self._staging)
         gone = self._context.snapshot.deleted(self._table, window) if window else None
-        touched: set[str] = set()
         if self.extracted or gone:
             self.step("merge")
             self._refuse_refill()
-            touched = self._context.scoper.touched(self._table, self._staging)
             merge = self._warehouse.merge(self._table, self._staging)
             load = self._next(newest, LoadKind.INCREMENTAL, self.extracted)
             if gone:
                 load = replace(load, changed=load.changed + gone.num_rows)
             deleted = self._deletion(gone, load) if gone else []
+            keys = [self._gone] if gone else []
+            load = replace(load, touched=self._context.scoper.touched(self._table, self._staging, *keys))
             kept = self._keeper.versions(load, self._warehouse.relation("raw", self._staging))
             self._warehouse.commit(self._recording(load, *deleted, merge, *kept))
         self._warehouse.drop(self._staging)
-        self._warehouse.drop(f"{self._staging}__gone")
-        return touched
+        self._warehouse.drop(self._gone)
 
     def expired(self, newest: Load) -> str:
         """Why the source can no longer tell what changed since the watermark; empty if it can, or was never asked."""
@@ -149,6 +147,7 @@ class Mover:
         """Bring the history to what the copy holds, in a load of its own."""
         self.step("history")
         load = replace(self._next(newest, LoadKind.HISTORY, 0), watermark=newest.watermark, seen=newest.seen)
+        load = replace(load, touched=self._context.scoper.nothing(self._table))
         self._warehouse.commit(self._recording(load, *self._keeper.versions(load)))
 
     def repair(self, newest: Load, repair: Repair, guard: Callable[[int], None]) -> None:
@@ -157,7 +156,8 @@ class Mover:
         moves = self._table.cursor.kind is CursorKind.FULL
         kind = LoadKind.INCREMENTAL if moves else LoadKind.REPAIR
         load = self._next(newest, kind, 0)
-        load = apply_repair(self._warehouse, self._ledger, self._table, repair, load, guard)
+        touched = partial(self._context.scoper.touched, self._table)
+        load = apply_repair(self._warehouse, self._ledger, self._table, repair, load, guard, touched)
         self.extracted += load.extracted
         self.repaired += 0 if moves else load.changed
 
@@ -196,7 +196,7 @@ class Mover:
 
     def _deletion(self, keys: pa.Table, load: Load) -> list[str]:
         """The deletion of the rows with these keys, which are put beside the staged rows."""
-        table = Table(f"{self._staging}__gone", self._table.key_columns)
+        table = Table(self._gone, self._table.key_columns)
         self._warehouse.stage(table.name, table.columns, keys)
         relation = self._warehouse.relation("raw", table.name)
         deleted = self._keeper.delete(relation, load)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -41,15 +41,17 @@ def sync(
     *,
     tables: Sequence[str] = (),
     full: bool = False,
+    also: Mapping[str, Collection[str]] | None = None,
     progress: Progress = lambda _table, _step, _rows: None,
 ) -> Iterator[Synced | Failed]:
     """Sync the named tables, or all, yielding each as it is done.
 
     All tables are read at one instant: the snapshot is open from the first to the last. Large ones that are
-    loaded whole may have been loaded by ranges before. Raises ``ConfigError`` before anything moves if a
-    name is unknown.
+    loaded whole may have been loaded by ranges before. ``also`` names partitions that are proven whatever
+    was touched. Raises ``ConfigError`` before anything moves if a name is unknown.
     """
-    run = _Run(config, source, warehouse, Ledger(warehouse), Scratch(config.warehouse.memory_limit), progress)
+    scratch = Scratch(config.warehouse.memory_limit)
+    run = _Run(config, source, warehouse, Ledger(warehouse), scratch, progress, also or {})
     try:
         ahead = run.load_ahead(tables, full=full) if config.sync.jobs > 1 else {}
         with source.snapshot() as snapshot:
@@ -104,12 +106,13 @@ class _Run:
     ledger: Ledger
     scratch: Scratch
     progress: Progress
+    also: Mapping[str, Collection[str]] = field(default_factory=dict)
     run_id: str = field(default_factory=new_id)
 
     def context(self, snapshot: Snapshot) -> Context:
         """What the tables that are read in a snapshot share."""
         comparer = Comparer(snapshot, self.warehouse, self.scratch)
-        scoper = Scoper(snapshot, self.warehouse, self.ledger, self.config.tables)
+        scoper = Scoper(snapshot, self.warehouse, self.ledger, self.config.tables, self.also)
         identity, wishes = self.source.identity, self.config.sync
         return Context(
             snapshot, identity, self.warehouse, self.ledger, comparer, scoper, wishes, self.run_id, self.progress

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from etl.config import TableConfig
 from etl.errors import ConfigError
 from etl.ledger import Check, Ledger, PartitionCheck
-from etl.ranges import Range, Value
+from etl.ranges import Range, Ranges, Value
 from etl.sources.base import Snapshot
 from etl.verify.partitions import Partitioning, Scope, partitioning, scope_of
 from etl.warehouses.base import Warehouse
@@ -24,43 +24,69 @@ class Scoper:
     warehouse: Warehouse
     ledger: Ledger
     wishes: Mapping[str, TableConfig]
+    also: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """By table: partitions to be proven beside those that loads have touched."""
 
     def partitioning(self, table: Table) -> Partitioning | None:
         """How the table is divided; None where it is proven as a whole. Raises ``ConfigError``."""
         wish = self.wishes.get(table.target, TableConfig())
         if wish.verify == "full":
             return None
-        if wish.verify == "touched" and table.cursor.kind is CursorKind.FULL:
+        if wish.verify == "touched" and (table.cursor.kind is CursorKind.FULL or not table.key):
+            missing = "key" if table.cursor.kind is not CursorKind.FULL else "cursor"
             raise ConfigError(
-                f'[tables.{table.target}] verify = "touched": without a cursor nothing says what was touched',
-                'name a cursor, or use verify = "rotate" or "full"',
+                f'[tables.{table.target}] verify = "touched": without a {missing} nothing says what was touched',
+                f'name a {missing}, or use verify = "rotate" or "full"',
             )
         return partitioning(table, wish.partition, wish.partition_size)
 
-    def touched(self, table: Table, staging: str) -> set[str]:
-        """The partitions of staged rows, and those that hold rows with their keys now; asked before the merge."""
-        by = self.partitioning(table)
-        if by is None:
-            return set()
-        dialect, target, staged = self.warehouse.dialect, *(self._relation(name) for name in (table.target, staging))
-        start = dialect.partition_start(f"etl_t.{dialect.quote(by.column.name)}", by.column.type.kind, by.size)
-        matched = " AND ".join(f"etl_t.{q} = etl_s.{q}" for q in map(dialect.quote, table.key))
-        found = self.warehouse.query(
-            f"SELECT DISTINCT {start} AS etl_start FROM {staged} AS etl_t UNION DISTINCT "
-            f"SELECT DISTINCT {start} AS etl_start FROM {target} AS etl_t "
-            f"WHERE EXISTS (SELECT 1 FROM {staged} AS etl_s WHERE {matched})"
-        )
-        return {by.label(value) for value in found["etl_start"].to_pylist()}
+    def touched(self, table: Table, staged: str, *keys: str) -> str | None:
+        """The partitions of staged rows, and of those that have their keys, or ``keys``, in the copy now.
 
-    def scope(self, table: Table, touched: Iterable[str]) -> Scope | None:
-        """What this sync proves; None for the whole table."""
+        To be asked before the copy is changed; None where the table is proven as a whole.
+        """
         by = self.partitioning(table)
         if by is None:
             return None
-        wish = self.wishes[table.target]
+        dialect, target, rows = self.warehouse.dialect, *(self._relation(name) for name in (table.target, staged))
+        start = self._start(by)
+        matched = " AND ".join(f"etl_t.{q} = etl_s.{q}" for q in map(dialect.quote, table.key))
+        held = " UNION DISTINCT ".join(
+            f"SELECT DISTINCT {start} AS etl_start FROM {target} AS etl_t "
+            f"WHERE EXISTS (SELECT 1 FROM {relation} AS etl_s WHERE {matched})"
+            for relation in (rows, *map(self._relation, keys))
+        )
+        found = self.warehouse.query(f"SELECT DISTINCT {start} AS etl_start FROM {rows} AS etl_t UNION DISTINCT {held}")
+        return by.write(by.label(value) for value in found["etl_start"].to_pylist())
+
+    def nothing(self, table: Table) -> str | None:
+        """What a load has touched that changes no row of the copy."""
+        by = self.partitioning(table)
+        return by.write(()) if by else None
+
+    def within(self, table: Table, part: Ranges | None) -> set[str]:
+        """The partitions in which the copy holds rows of a part of the table."""
+        by = self.partitioning(table)
+        if by is None:
+            return set()
+        where = f" WHERE {part.condition(self.warehouse.dialect)}" if part else ""
+        relation = self._relation(table.target)
+        found = self.warehouse.query(f"SELECT DISTINCT {self._start(by)} AS etl_start FROM {relation} AS etl_t{where}")
+        return {by.label(value) for value in found["etl_start"].to_pylist()}
+
+    def scope(self, table: Table) -> Scope | None:
+        """What is to be proven: all that was touched since the last proof, and a share; None for the whole table."""
+        by = self.partitioning(table)
+        if by is None:
+            return None
+        wish, touched = self.wishes[table.target], set(self.also.get(table.target, ()))
+        for load in self.ledger.unproven_loads(table.target):
+            labels = by.read(load.touched)
+            if labels is None:
+                return None
+            touched |= labels
         share = wish.rotate if wish.verify == "rotate" else 0
-        every = self._cover(table, by)
-        return scope_of(by, every, set(touched), self.ledger.partition_checks(table.target), share)
+        return scope_of(by, self._cover(table, by), touched, self.ledger.partition_checks(table.target), share)
 
     def proven(self, table: Table, scope: Scope | None, check: Check) -> list[PartitionCheck]:
         """The records of the partitions that an equal check has proven."""
@@ -87,6 +113,11 @@ class Scoper:
         lows = [value for value in (_day(ours[0]), _day(row["low"])) if value is not None]
         highs = [value for value in (_day(ours[1]), _day(row["high"])) if value is not None]
         return by.cover(min(lows, default=None), max(highs, default=None))
+
+    def _start(self, by: Partitioning) -> str:
+        """The partition of a row that is called etl_t."""
+        dialect = self.warehouse.dialect
+        return dialect.partition_start(f"etl_t.{dialect.quote(by.column.name)}", by.column.type.kind, by.size)
 
     def _relation(self, name: str) -> str:
         return self.warehouse.relation("raw", name)

@@ -125,11 +125,10 @@ class _TableSync:
             log.warning("%s: %s; loading it anew", self._table.target, expired)
             return self._mover.load_all(newest, LoadKind.RELOAD)
         newest = self._mover.follow(newest, drift)
-        touched: set[str] = set()
         if self._table.key and self._table.cursor.kind is not CursorKind.FULL:
-            touched = self._mover.merge_window(newest)
+            self._mover.merge_window(newest)
         self._mover.step("sum")
-        self._scope = None if self._went_back(newest) else self._context.scoper.scope(self._table, touched)
+        self._scope = None if self._went_back(newest) else self._context.scoper.scope(self._table)
         return self._context.comparer.source(self._table, self._part)
 
     def _went_back(self, newest: Load) -> bool:
@@ -187,9 +186,16 @@ class _TableSync:
         repair = self._context.comparer.plan_repair(self._table, comparison, source)
         held = rows or comparison.warehouse.rows
         self._mover.repair(newest, repair, lambda deletes: self._refuse_mass_deletion(deletes, held))
-        if not self._context.snapshot.consistent:
+        if self._grown() or not self._context.snapshot.consistent:
             return self._context.comparer.source(self._table, self._part)
         return source
+
+    def _grown(self) -> bool:
+        """Whether a repair has brought rows that lie outside of what was compared, so that more is to be."""
+        before = self._scope
+        if before and self._table.key:
+            self._scope = self._context.scoper.scope(self._table)
+        return self._scope != before
 
     def _conclude(self, comparison: Comparison, source: Side, warehouse: Side, found: int) -> Synced:
         versions = self._keep_history() if comparison.equal else None

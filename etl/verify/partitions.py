@@ -5,6 +5,7 @@ The lowest is open below, the highest above, and NULL has one of its own, so no 
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,15 @@ class Partitioning:
         if isinstance(value, int):
             return str(value // self.size)
         return f"{value.year:04d}-{value.month:02d}"
+
+    def write(self, labels: Iterable[str]) -> str:
+        """Some of its partitions as a text that can be kept."""
+        return json.dumps([self.column.name, self.size, sorted(labels)], ensure_ascii=False)
+
+    def read(self, written: str | None) -> set[str] | None:
+        """The partitions that were written; None for nothing, and for those of another partitioning."""
+        column, size, labels = json.loads(written) if written else (None, None, ())
+        return set(labels) if (column, size) == (self.column.name, self.size) else None
 
     def cover(self, low: Value | None, high: Value | None) -> tuple[Range, ...]:
         """Every partition from the lowest value to the highest one, and NULL's.

@@ -70,12 +70,19 @@ def refuse_mass_deletion(table: Table, deletes: int, rows: int, max_share: float
 
 
 def apply_repair(
-    warehouse: Warehouse, ledger: Ledger, table: Table, repair: Repair, load: Load, guard: Callable[[int], None]
+    warehouse: Warehouse,
+    ledger: Ledger,
+    table: Table,
+    repair: Repair,
+    load: Load,
+    guard: Callable[[int], None],
+    touched: Callable[[str, str], str | None] = lambda _rows, _keys: None,
 ) -> Load:
     """Delete and insert, in one transaction with the load, which is returned as it was written.
 
     Doubled rows vanish too. ``guard`` is told by how many rows the warehouse would shrink at the most,
-    and raises if those are too many.
+    and raises if those are too many. ``touched`` is asked, for the names of the staged rows and keys,
+    which partitions these are in.
     """
     keys_name, rows_name = (staging_name(table.target, role) for role in ("keys", "rows"))
     key = table.key_columns or tuple(Column(word, types.INT) for word in WORDS)
@@ -84,6 +91,8 @@ def apply_repair(
         rows = _staged(warehouse, rows_name, table, repair.rows())
         guard(max(repair.keys.num_rows - rows, 0))
         load = replace(load, extracted=rows, changed=repair.keys.num_rows)
+        if table.key:
+            load = replace(load, touched=touched(rows_name, keys_name))
         _exchange(warehouse, ledger, table, keys_name, rows_name, load)
     finally:
         with suppress(WarehouseError):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from support.backfilling import killed_at
 from support.items import CURSORLESS, ITEMS, KEYLESS, ROWS, changing, items, moment, stored
 from support.project import Project
+from support.sources import SqliteEngine
+from support.warehouses import DuckDbEngine
 
 from etl import tasks
 from etl.errors import ConfigError, EtlError, RunError, StoppedTableError
@@ -261,3 +264,66 @@ def test_days_of_instants_in_utc(project: Project) -> None:
     done = _backfilled(project, Wanted(low="2024-01-02", high="2024-01-02"), name="events")
     assert (done.rows, done.changed) == (24, 2)
     assert project.verified("events").check.equal
+
+
+SPELLED = {
+    1: ("2024-01-01 22:00:00-05:00", 2),
+    2: ("2024-01-02 01:00:00+02:00", 1),
+    3: ("2024-01-02 00:00:00+00", 2),
+    4: ("2024-01-01T23:59:59.999999Z", 1),
+    5: ("2024-01-02 23:30:00-0100", 3),
+    6: ("2024-01-02T12:00:00+00:00", 2),
+}
+"""Instants as SQLite holds them, and the day of January that each is in."""
+
+
+def test_instants_whose_texts_order_otherwise_than_they_do(tmp_path: Path) -> None:
+    """SQLite compares texts, whatever the offsets in them mean; a slice has what the warehouse has in it."""
+    project = Project(tmp_path, SqliteEngine(tmp_path), DuckDbEngine(tmp_path))
+    columns = (Column("id", types.INT, False), Column("v", types.INT), Column("at", types.TIMESTAMP))
+    project.source.create(Table("events", columns, ("id",)))
+    project.source.execute(*(f"INSERT INTO events VALUES ({i}, 0, '{text}')" for i, (text, _) in SPELLED.items()))
+    assert project.synced("events").check.equal
+    for day, rows in ((1, 2), (2, 3), (3, 1)):
+        of_day = f"id IN ({', '.join(str(i) for i, (_, at) in SPELLED.items() if at == day)})"
+        project.source.execute(f"UPDATE events SET v = {day} WHERE {of_day}")
+        done = _backfilled(project, Wanted("at", f"2024-01-0{day}", f"2024-01-0{day}"), name="events")
+        assert (done.rows, done.changed) == (rows, rows)
+    assert project.verified("events").check.equal
+
+
+BY_HUNDREDS = {"items": {"verify": "touched", "partition": "id", "partition_size": 100}}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "proven"),
+    [
+        (Wanted(low="2024-01-01", high="2024-01-02"), {"0", "1", "2", "3"}),  # ids up to 333
+        (Wanted("id", "450", "520"), {"4", "5"}),
+        (Wanted(keys=("450", "620")), {"4", "6"}),
+        (Wanted(), set("0123456789")),
+    ],
+    ids=["by the cursor", "by the partition's column", "keys", "all"],
+)
+def test_what_was_brought_is_in_the_scope_of_the_check_that_follows(
+    loaded: Project, wanted: Wanted, proven: set[str]
+) -> None:
+    """Where a sync proves what it has touched, a backfill has touched its range, changed or not."""
+    with loaded.session(BY_HUNDREDS) as session:
+        list(session.sync())
+        session.backfill("items", wanted)
+    check = loaded.checks()[-1]
+    with loaded.session() as session:
+        times = session.ledger.partition_checks("items")
+    assert {label for label, at in times.items() if at == check.at} == proven | {"9"}  # where the cursor's tie is
+    assert check.scope == f"{len(proven | {'9'})} of 11 partitions"
+
+
+def test_killed_before_its_check_the_next_sync_proves_what_it_has_touched(loaded: Project) -> None:
+    with loaded.session(BY_HUNDREDS) as session:
+        list(session.sync())
+    loaded.source.execute(changing("id IN (250, 350, 777)", None, name="'changed'"))
+    wanted = Wanted("id", "200", "399")
+    killed_at(loaded.source.url, loaded.warehouse.url, "items", wanted, 100, "extract", BY_HUNDREDS)
+    check = loaded.synced(tables=BY_HUNDREDS).check
+    assert (check.equal, check.scope) == (True, "3 of 11 partitions")

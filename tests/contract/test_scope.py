@@ -129,6 +129,7 @@ def test_without_a_cursor_the_differing_rows_of_the_turn_are_moved(project: Proj
         ({"verify": "touched", "partition": "name"}, "column name is string"),
         ({"verify": "touched", "partition": "nothing"}, "nothing"),
         ({"verify": "touched", "cursor": "full"}, "without a cursor"),
+        ({"verify": "touched", "key": []}, "without a key"),
         ({"verify": "rotate", "partition": "id", "partition_size": 1, "rotate": 2}, ""),
     ],
 )
@@ -138,3 +139,56 @@ def test_what_cannot_divide_a_table_is_refused(loaded: Project, wish: dict[str, 
         return
     with pytest.raises(ConfigError, match=says):
         loaded.sync(tables={"items": wish})
+
+
+def test_what_a_killed_sync_has_merged_is_proven_by_the_next(loaded: Project) -> None:
+    """Its watermark has moved on, so that nothing is extracted again; what it touched is in the ledger."""
+    loaded.source.execute(changing("id = 5", ROWS + 1, amount="-1"), changing("id = 7", None, amount="-2"))
+
+    def killed(_table: str, step: str, _rows: int) -> None:
+        if step == "sum":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        loaded.sync(tables=TOUCHED, progress=killed)
+    result = loaded.synced(tables=TOUCHED)
+    assert (result.repaired, result.check.scope) == (1, f"2 of {OF} partitions")  # the tie's too
+    loaded.assert_equal(ITEMS)
+
+
+def test_what_differed_and_was_not_repaired_stays_in_the_scope(loaded: Project) -> None:
+    loaded.source.execute(changing("id = 5", ROWS + 1, amount="-1"), changing("id = 7", None, amount="-2"))
+    assert not loaded.synced(tables=TOUCHED, repair=False).check.equal
+    assert not loaded.synced(tables=TOUCHED, repair=False).check.equal
+    assert loaded.synced(tables=TOUCHED).check.equal
+    loaded.assert_equal(ITEMS)
+
+
+def test_a_new_column_is_proven_everywhere(loaded: Project) -> None:
+    """Its default is in every row of the source, also in those of partitions that nothing touched."""
+    loaded.source.execute(f"ALTER TABLE items {loaded.source.add_column} extra integer DEFAULT 7")
+    check = loaded.synced(tables=TOUCHED).check
+    assert (check.equal, check.scope) == (True, "full")
+    assert {row[-1] for row in loaded.warehouse.rows("items")} == {7}
+
+
+def test_another_division_is_proven_as_a_whole_first(loaded: Project) -> None:
+    loaded.source.execute(changing("id = 5", ROWS + 1, amount="-1"), changing("id = 7", None, amount="-2"))
+    assert not loaded.synced(tables=TOUCHED, repair=False).check.equal
+    by_amount: dict[str, Any] = {"items": {"verify": "touched", "partition": "amount", "partition_size": 10}}
+    check = loaded.synced(tables=by_amount).check
+    assert (check.equal, check.scope) == (True, "full")
+    loaded.assert_equal(ITEMS)
+
+
+def test_a_repair_that_moves_a_row_has_the_partition_it_moved_to_proven(loaded: Project) -> None:
+    """Row 5 went from the thirties to the nineties silently, where row 14 has changed silently too."""
+    tables = {"items": {"verify": "touched", "partition": "amount", "partition_size": 10}}
+    loaded.synced(tables=tables)
+    loaded.source.execute(
+        changing("id = 5", None, amount="98"),
+        changing("id = 14", None, name="'silent'"),
+        changing("id IN (15, 25)", ROWS + 1, name="'touches the thirties'"),
+    )
+    assert loaded.synced(tables=tables).repaired == 2
+    loaded.assert_equal(ITEMS)

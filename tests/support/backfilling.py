@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Mapping
 from multiprocessing import get_context
+from typing import Any
 
 from etl.config import Config
 from etl.session import open_session
@@ -14,19 +16,28 @@ _PROCESSES = get_context("forkserver")
 _PROCESSES.set_forkserver_preload(["support.backfilling"])
 
 
-def killed_at(source: str, warehouse: str, table: str, wanted: Wanted, slice_rows: int, step: str) -> None:
+def killed_at(
+    source: str,
+    warehouse: str,
+    table: str,
+    wanted: Wanted,
+    slice_rows: int,
+    step: str,
+    tables: Mapping[str, Any] | None = None,
+) -> None:
     """Start a backfill that sends itself SIGKILL as soon as it is in ``step``, and wait for its end."""
-    process = _PROCESSES.Process(target=_backfill, args=(source, warehouse, table, wanted, slice_rows, step))
+    sections = {"source": {"url": source}, "warehouse": {"url": warehouse}, "tables": tables or {}}
+    process = _PROCESSES.Process(target=_backfill, args=(sections, table, wanted, slice_rows, step))
     process.start()
     process.join(timeout=60)
     assert process.exitcode == -signal.SIGKILL, "the step was not reached"
 
 
-def _backfill(source: str, warehouse: str, table: str, wanted: Wanted, slice_rows: int, fatal: str) -> None:
+def _backfill(sections: dict[str, Any], table: str, wanted: Wanted, slice_rows: int, fatal: str) -> None:
     def progress(_table: str, step: str, _rows: int) -> None:
         if step == fatal:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    config = Config.model_validate({"source": {"url": source}, "warehouse": {"url": warehouse}})
+    config = Config.model_validate(sections)
     with open_session(config, [table]) as session:
         session.backfill(table, wanted, slice_rows=slice_rows, progress=progress)
