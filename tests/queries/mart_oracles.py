@@ -329,37 +329,100 @@ def item_values(raw: Frames) -> Any:
     return items.assign(value=items.quantity * items.unit_price).groupby("order_id").value.sum()
 
 
-def promo_codes(raw: Frames) -> Rows:
+def _code_parts(raw: Frames) -> Iterator[tuple[dict[str, Any], dict[str, dict[str, Any]]]]:
+    """Each code with what is to be said of every segment that has placed orders."""
     orders = raw["orders"][raw["orders"].status != "cancelled"].sort_values(["ordered_at", "order_id"])
-    value = item_values(raw)
+    segments = raw["customers"].set_index("customer_id").segment
+    orders = orders.assign(segment=orders.customer_id.map(segments).fillna("unknown"))
+    value, coded = item_values(raw), set(raw["order_discounts"].order_id)
     paid = raw["payments"][raw["payments"].status == "succeeded"].groupby("order_id").amount.sum()
     firsts = set(orders.groupby("customer_id").order_id.first())
-    coded = set(raw["order_discounts"].order_id)
-    rows = []
     for code in records(raw["discounts"]):
-        uses = raw["order_discounts"][raw["order_discounts"].discount_id == code["discount_id"]]
-        uses = uses[uses.order_id.isin(orders.order_id)]
-        used = orders[orders.order_id.isin(uses.order_id)]
-        others = [
-            value.get(order.order_id, ZERO)
-            for order in orders.itertuples()
-            if order.order_id not in coded and code["valid_from"] <= order.ordered_at.date() <= code["valid_to"]
-        ]
-        values = [value.get(order, ZERO) for order in used.order_id]
-        rows.append(
-            {
-                "code": code["code"],
+        off = raw["order_discounts"][raw["order_discounts"].discount_id == code["discount_id"]]
+        taken = off.set_index("order_id").amount_off
+        parts = {}
+        for segment, own in orders.groupby("segment"):
+            used = own[own.order_id.isin(taken.index)]
+            others = [
+                order.order_id
+                for order in own.itertuples()
+                if order.order_id not in coded and code["valid_from"] <= order.ordered_at.date() <= code["valid_to"]
+            ]
+            parts[str(segment)] = {
                 "orders": len(used),
                 "customers": used.customer_id.nunique(),
                 "new_customers": int(used.order_id.isin(firsts).sum()),
-                "order_value": sum(values, ZERO),
-                "amount_off": sum(uses.amount_off, ZERO),
+                "order_value": sum((value.get(order, ZERO) for order in used.order_id), ZERO),
+                "amount_off": sum((taken[order] for order in used.order_id), ZERO),
                 "revenue": sum((paid.get(order, ZERO) for order in used.order_id), ZERO),
-                "average_order_value": float(sum(values)) / len(values) if values else None,
-                "average_order_value_without": float(sum(others)) / len(others) if others else None,
+                "orders_without": len(others),
+                "order_value_without": sum((value.get(order, ZERO) for order in others), ZERO),
+            }
+        yield code, parts
+
+
+def _average(value: Decimal, orders: int) -> float | None:
+    return float(value) / orders if orders else None
+
+
+def _uplift(average: float | None, without: float | None) -> float | None:
+    return average / without - 1 if average is not None and without else None
+
+
+def promo_codes_by_segment(raw: Frames) -> Rows:
+    rows = []
+    for code, parts in _code_parts(raw):
+        for segment, part in parts.items():
+            average = _average(part["order_value"], part["orders"])
+            without = _average(part["order_value_without"], part["orders_without"])
+            rows.append(
+                {
+                    "discount_id": code["discount_id"],
+                    "code": code["code"],
+                    "segment": segment,
+                    **part,
+                    "average_order_value": average,
+                    "average_order_value_without": without,
+                    "uplift": _uplift(average, without),
+                }
+            )
+    return rows
+
+
+def promo_codes(raw: Frames) -> Rows:
+    rows = []
+    for code, parts in _code_parts(raw):
+        sums: dict[str, Any] = {
+            name: sum((part[name] for part in parts.values()), ZERO if name in _MONEY else 0) for name in _COUNTED
+        }
+        comparable = [part for part in parts.values() if part["orders"] and part["orders_without"]]
+        orders = sum(part["orders"] for part in comparable)
+        expected = sum(p["orders"] * float(p["order_value_without"]) / p["orders_without"] for p in comparable)
+        average = _average(sums["order_value"], sums["orders"])
+        compared = _average(sum((part["order_value"] for part in comparable), ZERO), orders)
+        plain = _average(
+            sum((part["order_value_without"] for part in parts.values()), ZERO),
+            sum(part["orders_without"] for part in parts.values()),
+        )
+        rows.append(
+            {
+                "code": code["code"],
+                "percent_off": code["percent_off"],
+                "valid_from": code["valid_from"],
+                "valid_to": code["valid_to"],
+                **sums,
+                "compared_orders": orders,
+                "average_order_value": average,
+                "average_order_value_without": expected / orders if orders else None,
+                "uplift": _uplift(compared, expected / orders if orders else None),
+                "uplift_unadjusted": _uplift(average, plain),
             }
         )
     return rows
+
+
+_MONEY = ("order_value", "amount_off", "revenue")
+_COUNTED = ("orders", "customers", "new_customers", *_MONEY)
 
 
 def support_load(raw: Frames) -> Rows:

@@ -267,6 +267,75 @@ def test_promo_codes_compare_with_orders_of_the_same_days(marts: Marts) -> None:
     ]
 
 
+def test_a_code_that_large_companies_use_is_not_taken_for_an_effect(marts: Marts) -> None:
+    """Each segment orders a tenth less with the code, yet all its users together order ten times as much."""
+    orders = [  # owner, value, whether with the code
+        (1, "900.00", True), (1, "900.00", True), (1, "1000.00", False),
+        (2, "9.00", True), (2, "10.00", False), (2, "10.00", False), (2, "10.00", False),
+        (3, "50.00", True),  # a segment that never orders without
+    ]  # fmt: skip
+    read = marts(
+        world(
+            customers=[
+                customer(date(2024, 1, 1), key, segment=segment)
+                for key, segment in ((1, "Enterprise"), (2, "SMB"), (3, "Mid-Market"))
+            ],
+            discounts=[
+                {"discount_id": 7, "code": "TEN", "valid_from": date(2024, 2, 29), "valid_to": date(2024, 2, 29)}
+            ],
+            orders=[
+                {
+                    "order_id": key,
+                    "customer_id": owner,
+                    "ordered_at": datetime(2024, 2, 29, 23, 59),
+                    "status": "pending",
+                }
+                for key, (owner, _, _) in enumerate(orders)
+            ],
+            order_items=[
+                {"order_item_id": key, "order_id": key, "quantity": 1, "unit_price": D(value)}
+                for key, (_, value, _) in enumerate(orders)
+            ],
+            order_discounts=[
+                {"order_id": key, "discount_id": 7, "amount_off": D("1.00")}
+                for key, (_, _, coded) in enumerate(orders)
+                if coded
+            ],
+        )
+    )
+    parts = read(
+        "SELECT segment, orders, customers, new_customers, orders_without, order_value_without, uplift "
+        "FROM marts.promo_codes_by_segment ORDER BY segment"
+    )
+    assert [tuple(row.values()) for row in parts] == [
+        ("Enterprise", 2, 1, 1, 1, D("1000.00"), pytest.approx(-0.1)),
+        ("Mid-Market", 1, 1, 1, 0, D("0.00"), None),
+        ("SMB", 1, 1, 1, 3, D("30.00"), pytest.approx(-0.1)),
+    ]
+    whole = read("SELECT * FROM marts.promo_codes")[0]
+    assert (whole["orders"], whole["compared_orders"], whole["amount_off"]) == (4, 3, D("4.00"))
+    assert whole["average_order_value"] == pytest.approx(1859 / 4)
+    assert whole["average_order_value_without"] == pytest.approx(2010 / 3)
+    assert whole["uplift"] == pytest.approx(-0.1)
+    assert whole["uplift_unadjusted"] == pytest.approx((1859 / 4) / (1030 / 4) - 1)
+
+
+def test_orders_that_cost_nothing_have_no_uplift(marts: Marts) -> None:
+    code = {"discount_id": 1, "code": "GIFT", "valid_from": date(2024, 1, 1), "valid_to": date(2024, 1, 31)}
+    placed = {"customer_id": 1, "ordered_at": datetime(2024, 1, 5), "status": "completed"}
+    read = marts(
+        world(
+            customers=[customer(date(2024, 1, 1))],
+            discounts=[code],
+            orders=[{"order_id": 1, **placed}, {"order_id": 2, **placed}],
+            order_discounts=[{"order_id": 1, "discount_id": 1, "amount_off": D("0.00")}],
+        )
+    )
+    assert read("SELECT orders, compared_orders, average_order_value_without, uplift FROM marts.promo_codes") == [
+        {"orders": 1, "compared_orders": 1, "average_order_value_without": 0.0, "uplift": None}
+    ]
+
+
 def test_service_level_at_its_limits(marts: Marts) -> None:
     opened = datetime(2024, 1, 1)
 

@@ -120,7 +120,7 @@ def promo_codes(read: Reader) -> Figure:
     """Mean order value with and without the most used promo codes."""
     subtitle = (
         f"Mean order value before discounts: orders with one of the {_SHOWN_CODES} most used codes, "
-        "and orders without any code in the same days"
+        "and orders of the same segments without any code in the same days"
     )
     rows = read(
         "SELECT *, SUM(orders) OVER () AS all_orders FROM marts.promo_codes "
