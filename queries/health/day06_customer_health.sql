@@ -1,15 +1,16 @@
 -- question: What is each customer worth against what it cost, and how well is it doing?
 -- grain: one row a customer
--- notes: A month is 365.25 / 12 days.
+-- notes: A month is 365.25 / 12 days. The numbers in capitals below are columns of marts.assumptions.
 --   LTV: revenue so far, and for an active customer its price for the expected_months to come. Those are
---   1 / monthly churn rate of its tier, at most 60: customers of that tier who have left / months lived by all of them.
---   CAC: the data holds no marketing spend, so this is an assumption, not a measurement: 12 times the mean
---   first price of customers who began on the same tier, which is a payback of one year.
+--   1 / monthly churn rate of its tier, at most LONGEST_STAY_MONTHS: months lived by all customers of that tier /
+--   those of them who have left.
+--   CAC: the data holds no marketing spend, so this is an assumption, not a measurement: PAYBACK_MONTHS times the
+--   mean first price of customers who began on the same tier.
 --   Score, 0 to 100, 0 for who has left:
 --   40 * tenure + 30 * growth + 30 * value, where
---   tenure = months lived / 12, at most 1;
+--   tenure = months lived / FULL_TENURE_MONTHS, at most 1;
 --   growth = 1 if the price is higher than the first, 0.5 if it is the same, 0 if it is lower;
---   value = LTV / CAC / 3, at most 1, because three times its cost is the usual aim.
+--   value = LTV / CAC / FULL_LTV_TO_CAC, at most 1.
 --   Health: churned; healthy from 70 on; stable from 40 on; at risk below.
 -- columns:
 --   customer_id STRING: raw.day06_customers.customer_id
@@ -88,34 +89,42 @@ people AS (
   LEFT JOIN histories ON histories.customer_id = customers.customer_id
 ),
 churn AS (
-  SELECT plan_tier, LEAST(COALESCE(SUM(tenure_months) / NULLIF(COUNTIF(NOT is_active), 0), 60), 60) AS expected_months
+  SELECT plan_tier, SUM(tenure_months) / NULLIF(COUNTIF(NOT is_active), 0) AS stay_months
   FROM people
   GROUP BY plan_tier
 ),
 costs AS (
-  SELECT first_tier, 12 * AVG(CAST(first_mrr AS FLOAT64)) AS cac
+  SELECT first_tier, AVG(CAST(first_mrr AS FLOAT64)) AS first_mrr
   FROM people
   GROUP BY first_tier
 ),
-valued AS (
+expected AS (
   SELECT
     people.*,
-    IF(people.is_active, churn.expected_months, 0) AS expected_months,
-    COALESCE(people.revenue, 0)
-      + IF(people.is_active, CAST(people.last_mrr AS FLOAT64) * churn.expected_months, 0) AS ltv,
-    costs.cac
+    assumed.full_tenure_months,
+    assumed.full_ltv_to_cac,
+    LEAST(COALESCE(churn.stay_months, assumed.longest_stay_months), assumed.longest_stay_months) AS stay_months,
+    costs.first_mrr * assumed.payback_months AS cac
   FROM people
+  CROSS JOIN marts.assumptions AS assumed
   INNER JOIN churn ON churn.plan_tier = people.plan_tier
   LEFT JOIN costs ON costs.first_tier = people.first_tier
+),
+valued AS (
+  SELECT
+    *,
+    IF(is_active, stay_months, 0) AS expected_months,
+    COALESCE(revenue, 0) + IF(is_active, CAST(last_mrr AS FLOAT64) * stay_months, 0) AS ltv
+  FROM expected
 ),
 scored AS (
   SELECT
     *,
     IF(
       is_active,
-      40 * LEAST(tenure_months / 12, 1)
+      40 * LEAST(tenure_months / full_tenure_months, 1)
       + 30 * CASE WHEN last_mrr > first_mrr THEN 1 WHEN last_mrr = first_mrr THEN 0.5 ELSE 0 END
-      + 30 * LEAST(COALESCE(ltv / NULLIF(cac, 0), 0) / 3, 1),
+      + 30 * LEAST(COALESCE(ltv / NULLIF(cac, 0), 0) / full_ltv_to_cac, 1),
       0
     ) AS score
   FROM valued

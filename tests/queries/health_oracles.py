@@ -76,6 +76,20 @@ def all_months(raw: Frames) -> list[date]:
     return found
 
 
+PAYBACK_MONTHS, LONGEST_STAY_MONTHS, FULL_TENURE_MONTHS, FULL_LTV_TO_CAC = 12, 60, 12, 3
+
+
+def assumptions(raw: Frames) -> Rows:
+    return [
+        {
+            "payback_months": PAYBACK_MONTHS,
+            "longest_stay_months": LONGEST_STAY_MONTHS,
+            "full_tenure_months": FULL_TENURE_MONTHS,
+            "full_ltv_to_cac": FULL_LTV_TO_CAC,
+        }
+    ]
+
+
 def months(raw: Frames) -> Rows:
     found = all_months(raw)
     return [{"month": m, "last_day": last_day_of(m), "as_of": last_day_of(found[-1])} for m in found]
@@ -245,7 +259,7 @@ def day06_customer_health(raw: Frames) -> Rows:
         }
     )
     by_tier = frame.groupby("tier").agg(months=("months", "sum"), left=("left", "sum"))
-    cost = 12 * frame.groupby("first_tier")["first"].mean()
+    cost = PAYBACK_MONTHS * frame.groupby("first_tier")["first"].mean()
     found = []
     for life in people:
         active = bool(life.periods) and not life.left_on
@@ -255,14 +269,15 @@ def day06_customer_health(raw: Frames) -> Rows:
             for p in life.periods
         )
         tier = by_tier.loc[life.customer["plan_tier"]]
-        ahead = min(tier["months"] / tier["left"], 60) if tier["left"] else 60
+        stay = tier["months"] / tier["left"] if tier["left"] else LONGEST_STAY_MONTHS
+        ahead = min(stay, LONGEST_STAY_MONTHS)
         ltv = revenue + (float(prices[-1]) * ahead if active else 0)
         cac = cost[life.periods[0]["plan_tier"]] if life.periods else None
         score = 0.0
         if active:
             growth = 1 if prices[-1] > prices[0] else 0.5 if prices[-1] == prices[0] else 0
-            value = min(ltv / cac / 3, 1) if cac else 0
-            score = 40 * min(lived[id(life)] / 12, 1) + 30 * growth + 30 * value
+            value = min(ltv / cac / FULL_LTV_TO_CAC, 1) if cac else 0
+            score = 40 * min(lived[id(life)] / FULL_TENURE_MONTHS, 1) + 30 * growth + 30 * value
         health = "healthy" if score >= 70 else "stable" if score >= 40 else "at risk"
         found.append(
             {

@@ -1,0 +1,16 @@
+-- question: Which numbers does the company's health rest on that its data does not hold?
+-- grain: one row
+-- notes: The one place where they are set; day06_customer_health reads them here. The data holds no marketing spend, so
+--   that the cost of winning a customer cannot be measured: payback_months stands in for it. Put what finance knows.
+-- columns:
+--   payback_months INT64: months of its first price that winning a customer is taken to cost (CAC)
+--   longest_stay_months INT64: most months a customer is expected still to stay, where hardly anybody has left
+--   full_tenure_months INT64: months from which on a customer's tenure earns all its points
+--   full_ltv_to_cac INT64: LTV / CAC from which on its value earns all its points; three times its cost is the usual aim
+-- tests:
+--   one_row:
+--     SELECT COUNT(*) AS n FROM marts.assumptions HAVING COUNT(*) != 1
+--   all_are_positive:
+--     SELECT * FROM marts.assumptions
+--     WHERE NOT (payback_months > 0 AND longest_stay_months > 0 AND full_tenure_months > 0 AND full_ltv_to_cac > 0)
+SELECT 12 AS payback_months, 60 AS longest_stay_months, 12 AS full_tenure_months, 3 AS full_ltv_to_cac
