@@ -13,11 +13,11 @@ import sqlglot
 
 from etl.config import Config
 from etl.errors import ConfigError
-from etl.ledger import Ledger
+from etl.ledger import Ledger, new_id
 from etl.models import catalog, predictions
 from etl.models.gate import guarded
-from etl.publish.marts import build
 from etl.publish.queries import Query
+from etl.publish.refresh import refresh
 from etl.warehouses.base import ROOMS, Warehouse
 
 _LANGUAGE = "bigquery"
@@ -59,8 +59,9 @@ def train(warehouse: Warehouse, ledger: Ledger, config: Config, model: str) -> d
         raise ConfigError(
             "BigQuery ML runs on BigQuery only", "leave out --engine, or set warehouse.url to bigquery://…"
         )
-    with guarded(ledger, queries.values(), config.sync, model) as gate:
-        build(warehouse, queries, gate)
+    run_id = new_id()
+    with guarded(ledger, queries.values(), config.sync, model, run_id) as gate:
+        refresh(warehouse, ledger, queries, gate, run_id)
         warehouse.run(resolved(catalog.statement(world, model, "create"), warehouse))
         judged = warehouse.query(resolved(catalog.statement(world, model, "evaluate"), warehouse)).to_pylist()
         mart = catalog.predictions(world, model)

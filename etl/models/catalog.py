@@ -1,6 +1,7 @@
 """The models of a world: GoogleSQL in ``queries/<world>/ml``.
 
-``<model>_examples.sql`` is a mart of what is known and what came of it; ``<model>_create.sql``,
+``customer_snapshots.sql`` is the mart of what was known of customers, the features; ``<model>_examples.sql`` is
+one of what came of it, or of a series or choice of features that has no label. ``<model>_create.sql``,
 ``<model>_evaluate.sql`` and ``<model>_predictions.sql`` are BigQuery ML over it. The header of the
 last is the contract of ``marts.<model>_predictions``, whichever engine makes them.
 """
@@ -17,6 +18,9 @@ from etl.publish.queries import Query, chosen, load, ordered, read, worlds
 
 Step = Literal["create", "evaluate", "predictions"]
 STEPS: tuple[Step, ...] = ("create", "evaluate", "predictions")
+FEATURES = "customer_snapshots"
+LABELLED = ("churn", "ltv")
+"""The models whose examples are labels, to be put beside the features of the same customer and day."""
 
 
 def models(world: str) -> list[str]:

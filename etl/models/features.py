@@ -18,6 +18,8 @@ from etl.errors import ConfigError
 from etl.models.evaluation import Floats
 
 KEYS = ("customer_id", "cutoff_date", "split")
+_PLACES = ("months_back", "days_back", "is_subscribed", "is_at_risk")
+"""Columns that say which snapshots are examples: the same in every row, or the split by another name."""
 _SAMPLE, _REPEATS = 4_000, 5
 _RARE = 10
 
@@ -33,7 +35,7 @@ class Split:
 
 def splits(examples: pd.DataFrame, label: str) -> dict[str, Split]:
     """The examples by split, ``train``, ``test`` and ``score``, each in the order of the examples."""
-    known = _plain(examples[[name for name in examples.columns if name not in (*KEYS, label)]])
+    known = _plain(examples[[name for name in examples.columns if name not in (*KEYS, *_PLACES, label)]])
     found = {}
     for name in ("train", "test", "score"):
         rows = examples["split"] == name

@@ -8,11 +8,11 @@ import pyarrow as pa
 
 from etl.config import Config
 from etl.errors import ConfigError
-from etl.ledger import Ledger
+from etl.ledger import Ledger, new_id
 from etl.models import catalog, predictions
 from etl.models.gate import guarded
-from etl.publish.marts import build
 from etl.publish.queries import Query
+from etl.publish.refresh import refresh
 from etl.warehouses.base import Warehouse
 
 try:
@@ -43,10 +43,11 @@ def train(warehouse: Warehouse, ledger: Ledger, config: Config, model: str, seed
     """
     world = config.publish.world
     queries = catalog.examples(world, model)
-    with guarded(ledger, queries.values(), config.sync, model) as gate:
-        build(warehouse, queries, gate)
+    run_id = new_id()
+    with guarded(ledger, queries.values(), config.sync, model, run_id) as gate:
+        refresh(warehouse, ledger, queries, gate, run_id)
         mart = catalog.predictions(world, model)
-        frame = read(warehouse, queries[f"{model}_examples"])
+        frame = read(warehouse, queries, model)
         # One thread: the order in which several add floats is nobody's promise, and the same seed gives the same model.
         with threadpool_limits(1):
             outcome = FITS[model](frame, seed)
@@ -56,11 +57,14 @@ def train(warehouse: Warehouse, ledger: Ledger, config: Config, model: str, seed
     return outcome
 
 
-def read(warehouse: Warehouse, examples: Query) -> pd.DataFrame:
-    """A mart of examples in an order that is always the same, which the order of a table's rows is not."""
-    names = warehouse.dialect.columns(list(examples.columns))
-    keys = [name for name in ("month", "cutoff_date", "customer_id") if name in examples.columns]
-    relation = warehouse.relation("marts", examples.name)
-    rows = warehouse.query(f"SELECT {names} FROM {relation} ORDER BY {warehouse.dialect.columns(keys)}")
-    frame: pd.DataFrame = rows.to_pandas()
+def read(warehouse: Warehouse, queries: Mapping[str, Query], model: str) -> pd.DataFrame:
+    """A model's examples with their features, in an order that is always the same, which that of a table is not."""
+    examples = queries[f"{model}_examples"]
+    columns, relation = list(examples.columns), warehouse.relation("marts", examples.name)
+    if model in catalog.LABELLED:
+        columns += [name for name in queries[catalog.FEATURES].columns if name not in examples.columns]
+        relation += f" INNER JOIN {warehouse.relation('marts', catalog.FEATURES)} USING (customer_id, cutoff_date)"
+    keys = [name for name in ("month", "cutoff_date", "customer_id") if name in columns]
+    names, order = warehouse.dialect.columns(columns), warehouse.dialect.columns(keys)
+    frame: pd.DataFrame = warehouse.query(f"SELECT {names} FROM {relation} ORDER BY {order}").to_pandas()
     return frame

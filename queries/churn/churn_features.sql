@@ -1,10 +1,9 @@
 -- question: Who will stop using the product, judging by what was known before?
 -- grain: one row a customer who signed up on or before the cut-off day
--- notes: The cut-off is 60 days before the last day of usage. The label looks at the 60 days after
---   it: a customer without any usage in them has churned. Every feature looks at days up to and
---   including the cut-off, so nothing of the label's window leaks into them. A model is trained on
---   rows with is_at_risk: who was not active in the 60 days before has already left.
---   "Last 30 days" are the 30 days that end with the cut-off.
+-- notes: The features are marts.customer_snapshots' as of the cut-off 60 days before the last day of usage: each
+--   looks at days up to and including it. The label looks at the 60 days after it: a customer without any
+--   usage in them has churned. So nothing of the label's window leaks into the features. A model is trained
+--   on rows with is_at_risk: who was not active in the 60 days before has already left.
 -- columns:
 --   customer_id INT64: marts.staging_customers.customer_id
 --   cutoff_date DATE: the last day features know
@@ -45,112 +44,15 @@
 --     LEFT JOIN marts.churn_features AS features ON features.customer_id = customers.customer_id
 --     WHERE features.customer_id IS NULL
 --     AND customers.signup_date <= (SELECT MAX(cutoff_date) FROM marts.churn_features)
-WITH cutoff AS (
-  SELECT DATE_SUB(MAX(usage_date), INTERVAL 60 DAY) AS cutoff_date
-  FROM marts.staging_usage_daily
-),
-people AS (
-  SELECT
-    customers.customer_id,
-    customers.plan,
-    customers.region,
-    cutoff.cutoff_date,
-    DATE_DIFF(cutoff.cutoff_date, customers.signup_date, DAY) AS tenure_days
-  FROM marts.staging_customers AS customers
-  CROSS JOIN cutoff
-  WHERE customers.signup_date <= cutoff.cutoff_date
-),
-usage_before AS (
-  SELECT
-    usage.customer_id,
-    COUNT(*) AS active_days,
-    COUNTIF(usage.usage_date > DATE_SUB(cutoff.cutoff_date, INTERVAL 30 DAY)) AS active_days_30,
-    COUNTIF(
-      usage.usage_date > DATE_SUB(cutoff.cutoff_date, INTERVAL 60 DAY)
-      AND usage.usage_date <= DATE_SUB(cutoff.cutoff_date, INTERVAL 30 DAY)
-    ) AS active_days_previous_30,
-    MAX(usage.usage_date) AS last_use,
-    SUM(usage.sessions) AS sessions,
-    -- Minutes have one digit; rounded, their sum does not depend on the order of addition.
-    ROUND(SUM(usage.usage_minutes), 1) AS usage_minutes,
-    SUM(usage.feature_events) AS feature_events,
-    SUM(IF(usage.usage_date > DATE_SUB(cutoff.cutoff_date, INTERVAL 30 DAY), usage.sessions, 0)) AS sessions_30,
-    ROUND(
-      SUM(IF(usage.usage_date > DATE_SUB(cutoff.cutoff_date, INTERVAL 30 DAY), usage.usage_minutes, 0)), 1
-    ) AS usage_minutes_30,
-    SUM(
-      IF(usage.usage_date > DATE_SUB(cutoff.cutoff_date, INTERVAL 30 DAY), usage.feature_events, 0)
-    ) AS feature_events_30
-  FROM marts.staging_usage_daily AS usage
-  CROSS JOIN cutoff
-  WHERE usage.usage_date <= cutoff.cutoff_date
-  GROUP BY usage.customer_id
-),
-usage_after AS (
+WITH used_after AS (
   SELECT DISTINCT usage.customer_id
   FROM marts.staging_usage_daily AS usage
-  CROSS JOIN cutoff
+  CROSS JOIN (SELECT MAX(cutoff_date) AS cutoff_date FROM marts.customer_snapshots WHERE days_back = 60) AS cutoff
   WHERE usage.usage_date > cutoff.cutoff_date
-),
-bills_before AS (
-  SELECT
-    billing.customer_id,
-    COUNT(*) AS bills,
-    SUM(billing.amount) AS amount_billed,
-    COUNTIF(billing.payment_status = 'late') AS late_bills,
-    COUNTIF(billing.payment_status = 'failed') AS failed_bills,
-    COUNTIF(
-      billing.payment_status = 'failed' AND billing.bill_date > DATE_SUB(cutoff.cutoff_date, INTERVAL 90 DAY)
-    ) AS failed_bills_90
-  FROM marts.staging_billing AS billing
-  CROSS JOIN cutoff
-  WHERE billing.bill_date <= cutoff.cutoff_date
-  GROUP BY billing.customer_id
-),
-tickets_before AS (
-  SELECT
-    support.customer_id,
-    COUNT(*) AS tickets,
-    COUNTIF(support.ticket_date > DATE_SUB(cutoff.cutoff_date, INTERVAL 90 DAY)) AS tickets_90,
-    COUNTIF(support.priority = 'high') AS urgent_tickets,
-    COUNTIF(support.category = 'technical') AS technical_tickets,
-    MAX(support.ticket_date) AS last_ticket
-  FROM marts.staging_support AS support
-  CROSS JOIN cutoff
-  WHERE support.ticket_date <= cutoff.cutoff_date
-  GROUP BY support.customer_id
 )
 SELECT
-  people.customer_id,
-  people.cutoff_date,
-  people.plan,
-  people.region,
-  people.tenure_days,
-  COALESCE(usage.active_days, 0) AS active_days,
-  COALESCE(usage.active_days_30, 0) AS active_days_30,
-  COALESCE(usage.active_days_previous_30, 0) AS active_days_previous_30,
-  COALESCE(usage.active_days_30 - usage.active_days_previous_30, 0) AS active_days_trend,
-  COALESCE(usage.active_days, 0) / (people.tenure_days + 1) AS active_share,
-  DATE_DIFF(people.cutoff_date, usage.last_use, DAY) AS days_since_use,
-  COALESCE(usage.sessions_30, 0) AS sessions_30,
-  COALESCE(usage.usage_minutes_30, 0) AS usage_minutes_30,
-  COALESCE(usage.feature_events_30, 0) AS feature_events_30,
-  SAFE_DIVIDE(usage.usage_minutes, usage.active_days) AS minutes_per_active_day,
-  SAFE_DIVIDE(usage.feature_events, usage.sessions) AS events_per_session,
-  COALESCE(bills.bills, 0) AS bills,
-  COALESCE(bills.amount_billed, 0) AS amount_billed,
-  SAFE_DIVIDE(bills.late_bills, bills.bills) AS late_share,
-  SAFE_DIVIDE(bills.failed_bills, bills.bills) AS failed_share,
-  COALESCE(bills.failed_bills_90, 0) AS failed_bills_90,
-  COALESCE(tickets.tickets, 0) AS tickets,
-  COALESCE(tickets.tickets_90, 0) AS tickets_90,
-  SAFE_DIVIDE(tickets.urgent_tickets, tickets.tickets) AS urgent_share,
-  SAFE_DIVIDE(tickets.technical_tickets, tickets.tickets) AS technical_share,
-  DATE_DIFF(people.cutoff_date, tickets.last_ticket, DAY) AS days_since_ticket,
-  COALESCE(usage.last_use > DATE_SUB(people.cutoff_date, INTERVAL 60 DAY), FALSE) AS is_at_risk,
-  after.customer_id IS NULL AS has_churned
-FROM people
-LEFT JOIN usage_before AS usage ON usage.customer_id = people.customer_id
-LEFT JOIN usage_after AS after ON after.customer_id = people.customer_id
-LEFT JOIN bills_before AS bills ON bills.customer_id = people.customer_id
-LEFT JOIN tickets_before AS tickets ON tickets.customer_id = people.customer_id
+  snapshots.* EXCEPT (days_back),
+  used_after.customer_id IS NULL AS has_churned
+FROM marts.customer_snapshots AS snapshots
+LEFT JOIN used_after ON used_after.customer_id = snapshots.customer_id
+WHERE snapshots.days_back = 60

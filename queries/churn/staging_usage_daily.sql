@@ -13,6 +13,9 @@
 --   usage_minutes FLOAT64: minutes of use, at most 1,440
 --   feature_events INT64: uses of a feature
 --   is_mended BOOL: whether sessions or minutes differ from the source
+-- partition: usage_date
+-- cluster: customer_id
+-- incremental: logged
 -- tests:
 --   one_row_a_customer_and_day:
 --     SELECT customer_id, usage_date FROM marts.staging_usage_daily
@@ -20,22 +23,27 @@
 --   numbers_are_possible:
 --     SELECT * FROM marts.staging_usage_daily
 --     WHERE days_since_signup < 0 OR sessions < 0 OR feature_events < 0 OR usage_minutes NOT BETWEEN 0 AND 1440
-WITH numbered AS (
+WITH logged AS (
   SELECT
     usage.customer_id,
     usage.usage_date,
-    DATE_DIFF(usage.usage_date, customers.signup_date, DAY) AS days_since_signup,
+    customers.signup_date,
     usage.sessions,
     usage.usage_minutes,
-    usage.feature_events,
-    ROW_NUMBER() OVER (
-      PARTITION BY usage.customer_id, usage.usage_date
-      ORDER BY usage.usage_minutes DESC, usage.sessions DESC, usage.feature_events DESC
-    ) AS place
+    usage.feature_events
   FROM raw.usage_daily AS usage
   INNER JOIN marts.staging_customers AS customers ON customers.customer_id = usage.customer_id
   WHERE usage.usage_date >= customers.signup_date
     AND usage.sessions >= 0 AND usage.usage_minutes >= 0 AND usage.feature_events >= 0
+),
+numbered AS (
+  SELECT
+    *,
+    DATE_DIFF(usage_date, signup_date, DAY) AS days_since_signup,
+    ROW_NUMBER() OVER (
+      PARTITION BY customer_id, usage_date ORDER BY usage_minutes DESC, sessions DESC, feature_events DESC
+    ) AS place
+  FROM logged
 )
 SELECT
   customer_id,

@@ -11,6 +11,8 @@
 --   quantity INT64: pieces ordered
 --   amount NUMERIC(18, 2): their price before discounts
 --   share FLOAT64: amount / amount of the month and segment, 0 to 1; NULL where that is 0
+-- partition: month
+-- incremental: items
 -- tests:
 --   amounts_sum_to_items:
 --     SELECT mart.amount, raw_rows.amount AS raw_amount

@@ -29,6 +29,7 @@ OPTIONS (
   l2_reg = 1.0,
   enable_global_explain = TRUE
 ) AS
-SELECT * EXCEPT (customer_id, cutoff_date, split)
-FROM marts.churn_examples
-WHERE split = 'train'
+SELECT examples.has_churned, features.* EXCEPT (customer_id, cutoff_date, days_back, is_at_risk)
+FROM marts.churn_examples AS examples
+INNER JOIN marts.customer_snapshots AS features USING (customer_id, cutoff_date)
+WHERE examples.split = 'train'

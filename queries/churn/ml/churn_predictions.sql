@@ -19,7 +19,12 @@ WITH scored AS (
     customer_id,
     cutoff_date,
     (SELECT prob FROM UNNEST(predicted_has_churned_probs) WHERE label) AS churn_probability
-  FROM ML.PREDICT(MODEL marts.churn_model, (SELECT * FROM marts.churn_examples WHERE split = 'score'))
+  FROM ML.PREDICT(MODEL marts.churn_model, (
+    SELECT examples.*, features.* EXCEPT (customer_id, cutoff_date)
+    FROM marts.churn_examples AS examples
+    INNER JOIN marts.customer_snapshots AS features USING (customer_id, cutoff_date)
+    WHERE examples.split = 'score'
+  ))
 )
 SELECT
   customer_id,

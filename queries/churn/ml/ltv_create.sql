@@ -10,6 +10,7 @@ OPTIONS (
   max_tree_depth = 5,
   enable_global_explain = TRUE
 ) AS
-SELECT * EXCEPT (customer_id, cutoff_date, split)
-FROM marts.ltv_examples
-WHERE split = 'train'
+SELECT examples.value, features.* EXCEPT (customer_id, cutoff_date, days_back, is_at_risk)
+FROM marts.ltv_examples AS examples
+INNER JOIN marts.customer_snapshots AS features USING (customer_id, cutoff_date)
+WHERE examples.split = 'train'

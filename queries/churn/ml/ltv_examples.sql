@@ -1,36 +1,13 @@
--- question: How much did customers on a paid plan pay in the 180 days after a day, and what was known of them on it?
+-- question: How much did customers on a paid plan pay in the 180 days after a day?
 -- grain: one row a customer on a paid plan and cut-off day
--- notes: The label's window is the 180 days after the cut-off. The split is by time: the last day is to be
+-- notes: The label alone; what was known on the day is marts.customer_snapshots' row of the same customer and
+--   cut-off. The label's window is the 180 days after the cut-off. The split is by time: the last day is to be
 --   scored, the cut-off 180 days before it is the test, and those of 360 days and more, whose windows had
 --   closed by then, are for training. Cut-offs in between would know the test's future.
 -- columns:
 --   customer_id INT64: as in marts.customer_snapshots
 --   cutoff_date DATE: as in marts.customer_snapshots
 --   split STRING: train, test or score
---   plan STRING: as in marts.customer_snapshots
---   region STRING: as in marts.customer_snapshots
---   tenure_days INT64: as in marts.customer_snapshots
---   active_days INT64: as in marts.customer_snapshots
---   active_days_30 INT64: as in marts.customer_snapshots
---   active_days_previous_30 INT64: as in marts.customer_snapshots
---   active_days_trend INT64: as in marts.customer_snapshots
---   active_share FLOAT64: as in marts.customer_snapshots
---   days_since_use INT64: as in marts.customer_snapshots
---   sessions_30 INT64: as in marts.customer_snapshots
---   usage_minutes_30 FLOAT64: as in marts.customer_snapshots
---   feature_events_30 INT64: as in marts.customer_snapshots
---   minutes_per_active_day FLOAT64: as in marts.customer_snapshots
---   events_per_session FLOAT64: as in marts.customer_snapshots
---   bills INT64: as in marts.customer_snapshots
---   amount_billed FLOAT64: as in marts.customer_snapshots
---   late_share FLOAT64: as in marts.customer_snapshots
---   failed_share FLOAT64: as in marts.customer_snapshots
---   failed_bills_90 INT64: as in marts.customer_snapshots
---   tickets INT64: as in marts.customer_snapshots
---   tickets_90 INT64: as in marts.customer_snapshots
---   urgent_share FLOAT64: as in marts.customer_snapshots
---   technical_share FLOAT64: as in marts.customer_snapshots
---   days_since_ticket INT64: as in marts.customer_snapshots
 --   value FLOAT64: the label: bills of the window that did not fail; NULL where split is score
 -- tests:
 --   one_row_a_customer_and_cutoff:
@@ -38,6 +15,12 @@
 --     GROUP BY customer_id, cutoff_date HAVING COUNT(*) > 1
 --   only_the_future_has_no_label:
 --     SELECT * FROM marts.ltv_examples WHERE (split = 'score') != (value IS NULL)
+--   training_lies_before_the_test:
+--     SELECT * FROM marts.ltv_examples
+--     WHERE split = 'train'
+--     AND cutoff_date > (SELECT DATE_SUB(MIN(cutoff_date), INTERVAL 180 DAY) FROM marts.ltv_examples WHERE split = 'test')
+--   no_negative_values:
+--     SELECT * FROM marts.ltv_examples WHERE value < 0
 WITH collected AS (
   SELECT snapshots.customer_id, snapshots.cutoff_date, SUM(billing.amount) AS value
   FROM marts.customer_snapshots AS snapshots
@@ -52,30 +35,6 @@ SELECT
   snapshots.customer_id,
   snapshots.cutoff_date,
   CASE snapshots.days_back WHEN 0 THEN 'score' WHEN 180 THEN 'test' ELSE 'train' END AS split,
-  snapshots.plan,
-  snapshots.region,
-  snapshots.tenure_days,
-  snapshots.active_days,
-  snapshots.active_days_30,
-  snapshots.active_days_previous_30,
-  snapshots.active_days_trend,
-  snapshots.active_share,
-  snapshots.days_since_use,
-  snapshots.sessions_30,
-  snapshots.usage_minutes_30,
-  snapshots.feature_events_30,
-  snapshots.minutes_per_active_day,
-  snapshots.events_per_session,
-  snapshots.bills,
-  CAST(snapshots.amount_billed AS FLOAT64) AS amount_billed,
-  snapshots.late_share,
-  snapshots.failed_share,
-  snapshots.failed_bills_90,
-  snapshots.tickets,
-  snapshots.tickets_90,
-  snapshots.urgent_share,
-  snapshots.technical_share,
-  snapshots.days_since_ticket,
   IF(snapshots.days_back = 0, NULL, CAST(COALESCE(collected.value, 0) AS FLOAT64)) AS value
 FROM marts.customer_snapshots AS snapshots
 LEFT JOIN collected

@@ -19,4 +19,9 @@ SELECT
   cutoff_date,
   GREATEST(predicted_value, 0) AS predicted_value,
   NTILE(10) OVER (ORDER BY GREATEST(predicted_value, 0) DESC, customer_id) AS value_decile
-FROM ML.PREDICT(MODEL marts.ltv_model, (SELECT * FROM marts.ltv_examples WHERE split = 'score'))
+FROM ML.PREDICT(MODEL marts.ltv_model, (
+  SELECT examples.*, features.* EXCEPT (customer_id, cutoff_date)
+  FROM marts.ltv_examples AS examples
+  INNER JOIN marts.customer_snapshots AS features USING (customer_id, cutoff_date)
+  WHERE examples.split = 'score'
+))

@@ -4,16 +4,17 @@
 --   months after the first month. A row holds what had been recorded by the end of its cut-off day;
 --   nothing later enters it. Therefore an order counts from the day it was entered (created_at), a
 --   resolution once the case is closed, an installation until it is removed. Money that was paid and
---   given back counts as paid, because a refund may be later than the cut-off. Segment, channel and
---   consent are the customer's own and taken as they are now. "90" is the 90 days that end with the
---   cut-off, "previous 90" the 90 days before those.
+--   given back counts as paid, because a refund may be later than the cut-off. Segment and channel are
+--   taken as they are now, since they do not change; consent to marketing does, the source keeps no
+--   history of it, and who leaves may take it back: it is left out. "90" is the 90 days that end with
+--   the cut-off, "previous 90" the 90 days before those. The one place of what the models know of a
+--   customer: the examples put what came of it beside these columns.
 -- columns:
 --   customer_id INT64: raw.customers.customer_id
 --   cutoff_date DATE: the last day the row knows of
 --   months_back INT64: months from the cut-off to the as-of day: 0, 3, 6 and so on
 --   segment STRING: the customer's segment
 --   acquisition_source STRING: channel the customer came by
---   accepts_marketing BOOL: whether the customer may be written to
 --   tenure_days INT64: days from signup to the cut-off
 --   is_subscribed BOOL: whether a subscription covers the cut-off day
 --   plan_tier INT64: tier of the plan, 1 is the lowest; 0 without a subscription
@@ -45,6 +46,11 @@
 --   nothing_after_the_cutoff:
 --     SELECT * FROM marts.customer_snapshots
 --     WHERE tenure_days < 0 OR days_on_plan < 0 OR days_since_order < 0
+--   parts_within_the_whole:
+--     SELECT * FROM marts.customer_snapshots
+--     WHERE orders_90 + orders_previous_90 > orders OR paid_90 + paid_previous_90 > paid + 0.005
+--     OR tickets_90 > tickets OR open_tickets > tickets OR coded_share NOT BETWEEN 0 AND 1
+--     OR satisfaction_90 NOT BETWEEN 1 AND 5 OR resolution_hours_90 < 0 OR (NOT is_subscribed AND mrr != 0)
 --   everyone_is_there_today:
 --     SELECT customers.customer_id FROM raw.customers AS customers
 --     LEFT JOIN marts.customer_snapshots AS snapshots
@@ -65,7 +71,6 @@ people AS (
     customers.customer_id,
     customers.segment,
     customers.acquisition_source,
-    customers.accepts_marketing,
     cutoffs.cutoff_date,
     cutoffs.months_back,
     DATE_DIFF(cutoffs.cutoff_date, customers.signed_up_on, DAY) AS tenure_days
@@ -146,7 +151,8 @@ paid AS (
     ) AS failed_payments_90
   FROM raw.payments AS payments
   INNER JOIN raw.orders AS orders ON orders.order_id = payments.order_id
-  INNER JOIN cutoffs ON DATE(payments.paid_at) <= cutoffs.cutoff_date
+  INNER JOIN cutoffs
+    ON DATE(payments.paid_at) <= cutoffs.cutoff_date AND DATE(orders.created_at) <= cutoffs.cutoff_date
   GROUP BY orders.customer_id, cutoffs.cutoff_date
 ),
 cases AS (
@@ -191,7 +197,6 @@ SELECT
   people.months_back,
   people.segment,
   people.acquisition_source,
-  people.accepts_marketing,
   people.tenure_days,
   COALESCE(subscribed.is_subscribed, FALSE) AS is_subscribed,
   COALESCE(subscribed.plan_tier, 0) AS plan_tier,

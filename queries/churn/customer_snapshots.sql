@@ -1,8 +1,10 @@
 -- question: What was known of each customer on past days, and what is known today?
 -- grain: one row a customer and cut-off day on or after the day of signup
--- notes: Cut-offs lie 60 days apart, back from the last day of usage for up to five years, and begin 60 days
---   after the first. Every value looks at days up to and including the cut-off. The columns are those of
---   marts.churn_features, which is the cut-off 60 days back together with what came of it.
+-- notes: The one place of what models and marts know of a customer: churn_features and the models' examples put
+--   what came of it beside these columns. Every value looks at days up to and including the cut-off, "last 30
+--   days" are the 30 days that end with it. Cut-offs lie 60 days apart, back from the last day of usage for up to
+--   five years, and begin 60 days after the first; the last day and the cut-off before it are always there. Plan
+--   and region are taken as they are now, as the source keeps no history of them.
 -- columns:
 --   customer_id INT64: marts.staging_customers.customer_id
 --   cutoff_date DATE: the last day the row knows of
@@ -39,15 +41,21 @@
 --   nothing_after_the_cutoff:
 --     SELECT * FROM marts.customer_snapshots
 --     WHERE tenure_days < 0 OR days_since_use < 0 OR days_since_ticket < 0 OR active_days > tenure_days + 1
---   agrees_with_the_features:
---     SELECT features.customer_id FROM marts.churn_features AS features
+--   everyone_is_there_today:
+--     SELECT customers.customer_id FROM marts.staging_customers AS customers
 --     LEFT JOIN marts.customer_snapshots AS snapshots
---     ON snapshots.customer_id = features.customer_id AND snapshots.cutoff_date = features.cutoff_date
+--     ON snapshots.customer_id = customers.customer_id AND snapshots.days_back = 0
 --     WHERE snapshots.customer_id IS NULL
---     OR snapshots.active_days != features.active_days
---     OR snapshots.sessions_30 != features.sessions_30
---     OR snapshots.amount_billed != features.amount_billed
---     OR snapshots.tickets != features.tickets
+--     AND customers.signup_date <= (SELECT MAX(cutoff_date) FROM marts.customer_snapshots)
+--   shares_within_0_and_1:
+--     SELECT * FROM marts.customer_snapshots
+--     WHERE active_share NOT BETWEEN 0 AND 1 OR late_share NOT BETWEEN 0 AND 1 OR failed_share NOT BETWEEN 0 AND 1
+--     OR late_share + failed_share > 1.000001 OR urgent_share NOT BETWEEN 0 AND 1 OR technical_share NOT BETWEEN 0 AND 1
+--   parts_within_the_whole:
+--     SELECT * FROM marts.customer_snapshots
+--     WHERE active_days_30 + active_days_previous_30 > active_days OR active_days_30 > 30
+--     OR active_days_previous_30 > 30 OR failed_bills_90 > bills OR tickets_90 > tickets
+--     OR is_at_risk != COALESCE(days_since_use < 60, FALSE)
 WITH bounds AS (
   SELECT MAX(usage_date) AS as_of, DATE_ADD(MIN(usage_date), INTERVAL 60 DAY) AS earliest
   FROM marts.staging_usage_daily
@@ -56,7 +64,7 @@ cutoff AS (
   SELECT DATE_SUB(bounds.as_of, INTERVAL days_back DAY) AS cutoff_date, days_back
   FROM bounds
   CROSS JOIN UNNEST(GENERATE_ARRAY(0, 1800, 60)) AS days_back
-  WHERE DATE_SUB(bounds.as_of, INTERVAL days_back DAY) >= bounds.earliest
+  WHERE days_back <= 60 OR DATE_SUB(bounds.as_of, INTERVAL days_back DAY) >= bounds.earliest
 ),
 people AS (
   SELECT
