@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -180,8 +181,28 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
+class StagedRange:
+    """One range of a table that is loaded by ranges: planned, and once ``rows`` is there, in table ``staging``.
+
+    ``part`` is the range as JSON; ``source``, ``columns`` and ``cursor`` are those of a load.
+    """
+
+    table_name: str
+    staging: str
+    part: str
+    source: str
+    columns: str
+    cursor: str
+    rows: int | None = None
+    at: datetime = field(default_factory=_now)
+
+
+@dataclass(frozen=True, slots=True)
 class MartBuild:
-    """A published mart, here named ``table_name``; ``inputs`` is the hash of what it was made of."""
+    """A published mart, here named ``table_name``; ``inputs`` is the hash of what it was made of.
+
+    ``months`` says so month by month, where it can be built by months, as ``etl.publish.months`` writes it.
+    """
 
     table_name: str
     build_id: str
@@ -190,10 +211,11 @@ class MartBuild:
     rows: int
     tests: int
     at: datetime = field(default_factory=_now)
+    months: str | None = None
 
 
-Record = Run | Load | Check | DifferenceRow | PartitionCheck | Presence | Slice | MartBuild
-R = TypeVar("R", Run, Load, Check, Presence, Slice, MartBuild)
+Record = Run | Load | Check | DifferenceRow | PartitionCheck | Presence | Slice | StagedRange | MartBuild
+R = TypeVar("R", Run, Load, Check, Presence, Slice, StagedRange, MartBuild)
 
 _TABLES: dict[type[Record], str] = {
     Run: "runs",
@@ -203,6 +225,7 @@ _TABLES: dict[type[Record], str] = {
     PartitionCheck: "partitions",
     Presence: "presences",
     Slice: "slices",
+    StagedRange: "ranges",
     MartBuild: "marts",
 }
 _TYPES: dict[str, LogicalType] = {
@@ -223,7 +246,8 @@ class Ledger:
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
         self._soft: frozenset[str] | None = None
-        changes = [change for record in _TABLES for change in self._changes(record)]
+        layout = warehouse.layout("etl")
+        changes = [change for record in _TABLES for change in self._changes(record, layout)]
         if changes:
             warehouse.alter(changes)
 
@@ -313,6 +337,12 @@ class Ledger:
         ends = [i for i, slice_ in enumerate(done, 1) if slice_.last]
         return tuple(done[ends[-1] if ends else 0 :])
 
+    def staged_ranges(self, table: str) -> list[StagedRange]:
+        """The ranges by which a table was ever loaded, as they were planned and then staged, oldest first."""
+        string, relation = self._warehouse.dialect.string, self._warehouse.relation("etl", "ranges")
+        where = f"table_name = {string(table)}"
+        return self._read(StagedRange, f"SELECT * FROM {relation} WHERE {where} ORDER BY {self._name('at')}")
+
     def runs(self, limit: int) -> list[Run]:
         """The newest entries of the run log."""
         relation = self._warehouse.relation("etl", "runs")
@@ -336,10 +366,10 @@ class Ledger:
     def _name(self, column: str) -> str:
         return self._warehouse.dialect.quote(column)
 
-    def _changes(self, record: type[Record]) -> list[str]:
+    def _changes(self, record: type[Record], layout: Mapping[str, Mapping[str, str]]) -> list[str]:
         """What makes a record's table, or brings one that an earlier version made to this one's columns."""
         dialect, name = self._warehouse.dialect, _TABLES[record]
-        held = self._warehouse.columns("etl", name)
+        held = layout.get(name)
         if not held:
             return [self._ddl(record)]
         return [

@@ -112,6 +112,10 @@ class Warehouse(ABC):
     def tables(self, room: Room) -> list[str]:
         """The names of a room's tables, sorted."""
 
+    def layout(self, room: Room) -> dict[str, dict[str, str]]:
+        """The columns of every table of a room."""
+        return {name: self.columns(room, name) for name in self.tables(room)}
+
     @abstractmethod
     def create(self, name: str, columns: Mapping[str, str], table: Table | None = None) -> None:
         """Create an empty raw table with columns of these physical types, replacing one of that name.

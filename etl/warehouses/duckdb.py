@@ -103,6 +103,17 @@ class DuckDbWarehouse(Warehouse):
         names: list[str] = rows["table_name"].to_pylist()
         return names
 
+    def layout(self, room: Room) -> dict[str, dict[str, str]]:
+        rows = self.query(
+            "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+            "WHERE database_name = current_database() AND schema_name = ? ORDER BY table_name, column_index",
+            [room],
+        )
+        found: dict[str, dict[str, str]] = {}
+        for table, column, type_ in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+            found.setdefault(table, {})[column] = type_
+        return found
+
     def create(self, name: str, columns: Mapping[str, str], table: Table | None = None) -> None:
         del table
         typed = ", ".join(f"{self.dialect.quote(column)} {type_}" for column, type_ in columns.items())
