@@ -32,7 +32,7 @@ from etl.readahead import readahead
 from etl.session import open_session
 from etl.sync.run import Failed
 from etl.sync.table import Synced
-from etl.verify.rowsum import chunks
+from etl.verify.rowsum import PIECE_ROWS, chunks
 from etl.warehouses.duckdb import DuckDbWarehouse
 from schemas.mappings import ddl_type
 
@@ -116,7 +116,7 @@ def load_alone(engine: Engine, path: Path) -> None:
     source = open_source(_config(engine, path))
     with closing(DuckDbWarehouse(path, memory_limit="2GB")) as warehouse, source.snapshot() as snapshot:
         warehouse.create("staging", {c.name: warehouse.dialect.ddl(c.type) for c in TABLE.columns})
-        for chunk in readahead(chunks(snapshot.read(TABLE), TABLE)):
+        for chunk in readahead(chunks(snapshot.read(TABLE), TABLE, PIECE_ROWS)):
             warehouse.append("staging", TABLE, chunk.to_batches())
         warehouse.replace("staging", TABLE.target, [])
 

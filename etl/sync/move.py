@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,7 +19,7 @@ from etl.verify.comparison import Comparer
 from etl.verify.drift import Drift
 from etl.verify.keeping import Keeper
 from etl.verify.repair import Repair, apply_repair, refuse_mass_deletion
-from etl.verify.rowsum import StreamSide, chunks
+from etl.verify.rowsum import PIECE_ROWS, StreamSide, chunks, summed_in_passing
 from etl.warehouses.base import Warehouse, staging_name
 from schemas.table import DELETED_AT, CursorKind, Table
 
@@ -48,11 +47,12 @@ class Context:
 class Mover:
     """Moves one table's rows. ``extracted`` and ``repaired`` count them, ``kind`` is that of the first load."""
 
-    def __init__(self, context: Context, table: Table, reach: Reach) -> None:
+    def __init__(self, context: Context, table: Table, reach: Reach, staging: str = "") -> None:
+        """``staging`` is the staging table's name, if it is to have one by which it is found again."""
         self._context, self._table, self._reach = context, table, reach
         self._warehouse, self._ledger = context.warehouse, context.ledger
         self._target = context.warehouse.relation("raw", table.target)
-        self._staging = staging_name(table.target)
+        self._staging = staging or staging_name(table.target)
         self._gone = f"{self._staging}__gone"
         self._keeper = Keeper(context.warehouse, context.ledger, table)
         self.extracted = self.repaired = 0
@@ -64,22 +64,24 @@ class Mover:
         self._create_staging()
         before = self.extracted
         self.step("extract")
-        # Two cores, three kinds of work: the next chunk is read and the last one summed while this one is loaded.
-        with ThreadPoolExecutor(1, thread_name_prefix="rowsum") as pool:
-            for chunk in readahead(chunks(self._context.snapshot.read(self._table), self._table)):
-                summed = pool.submit(source.add, chunk)
-                self._stage(chunk)
-                summed.result()
+        # Two cores, three kinds of work: the next piece is read and the last chunk summed while this piece is loaded.
+        pieces = readahead(chunks(self._context.snapshot.read(self._table), self._table, PIECE_ROWS))
+        for piece in summed_in_passing(pieces, source):
+            self._stage(piece)
         self._take(newest, kind, self.extracted - before)
         return source
 
-    def load_chunks(self, newest: Load | None, kind: LoadKind, rows: Iterable[pa.Table]) -> Load:
-        """Rows that were read elsewhere, into a new table that takes the target's place."""
+    def begin(self) -> None:
+        """Make the staging table, for rows that are read elsewhere and added."""
         self._create_staging()
-        self.step("extract")
-        for chunk in rows:
-            self._stage(chunk)
-        return self._take(newest, kind, self.extracted)
+
+    def add(self, chunk: pa.Table) -> None:
+        """Rows that were read elsewhere, into the staging table."""
+        self._stage(chunk)
+
+    def load_added(self, newest: Load | None, kind: LoadKind, rows: int) -> Load:
+        """The staging table, which by now has so many rows, takes the target's place."""
+        return self._take(newest, kind, rows)
 
     def load_staged(self, newest: Load | None, kind: LoadKind, staged: Sequence[str]) -> Load:
         """Rows that others have staged, into a new table that takes the target's place."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
@@ -28,6 +29,11 @@ from schemas.types import Kind
 
 CHUNK_ROWS = 262_144
 CHUNK_BYTES = 128 << 20
+"""What is summed at once: larger chunks cost less for each row."""
+
+PIECE_ROWS = 65_536
+"""What is loaded at once: smaller pieces leave a reader and a loader waiting for one another for less long."""
+
 _COMPACT_ROWS = 6 * BUCKETS
 _names = count(1)
 
@@ -235,8 +241,29 @@ def _totals(result: pa.Table) -> Totals:
     return Totals(rows, (s1, s2, s3, s4))
 
 
-def chunks(batches: Iterable[pa.RecordBatch], table: Table) -> Iterator[pa.Table]:
-    """Batches gathered into tables of about ``CHUNK_ROWS`` rows or ``CHUNK_BYTES`` bytes; at least one table."""
+def summed_in_passing(pieces: Iterable[pa.Table], side: StreamSide) -> Iterator[pa.Table]:
+    """The same pieces; gathered into chunks, they are added to the side in a thread, at most one chunk behind.
+
+    All are added when this is exhausted.
+    """
+    held: list[pa.Table] = []
+    with ThreadPoolExecutor(1, thread_name_prefix="rowsum") as pool:
+        added: Future[None] | None = None
+        for piece in pieces:
+            yield piece
+            held.append(piece)
+            if sum(each.num_rows for each in held) >= CHUNK_ROWS or sum(each.nbytes for each in held) >= CHUNK_BYTES:
+                if added:
+                    added.result()
+                added, held = pool.submit(side.add, pa.concat_tables(held)), []
+        if added:
+            added.result()
+        if held:
+            side.add(pa.concat_tables(held))
+
+
+def chunks(batches: Iterable[pa.RecordBatch], table: Table, most: int = CHUNK_ROWS) -> Iterator[pa.Table]:
+    """Batches gathered into tables of about ``most`` rows or ``CHUNK_BYTES`` bytes; at least one table."""
     held: list[pa.RecordBatch] = []
     rows = size = 0
     told = False
@@ -244,7 +271,7 @@ def chunks(batches: Iterable[pa.RecordBatch], table: Table) -> Iterator[pa.Table
         held.append(batch)
         rows += batch.num_rows
         size += batch.nbytes
-        if rows >= CHUNK_ROWS or size >= CHUNK_BYTES:
+        if rows >= most or size >= CHUNK_BYTES:
             yield pa.Table.from_batches(held, table.arrow)
             held, rows, size, told = [], 0, 0, True
     if held or not told:
