@@ -15,7 +15,7 @@ from etl.scratch import Scratch
 from etl.sources.base import Snapshot, Source
 from etl.sync.move import Context, Progress
 from etl.sync.plan import chosen, configured
-from etl.sync.ranged import Part, drop_stale, load_parts, parts_of, take_parts
+from etl.sync.ranged import Part, drop_stale, in_one, load_parts, parts_of, staged_before, take_parts
 from etl.sync.scope import Scoper
 from etl.sync.table import Ahead, Synced, sync_table
 from etl.verify.comparison import Comparer
@@ -53,7 +53,7 @@ def sync(
     scratch = Scratch(config.warehouse.memory_limit)
     run = _Run(config, source, warehouse, Ledger(warehouse), scratch, progress, also or {})
     try:
-        ahead = run.load_ahead(tables, full=full) if config.sync.jobs > 1 else {}
+        ahead, lost = run.load_ahead(tables, full=full) if config.sync.jobs > 1 else ({}, {})
         with source.snapshot() as snapshot:
             known = configured(snapshot.tables(), config.tables)
             selected = chosen(known, tables)
@@ -69,6 +69,8 @@ def sync(
             failures = 0
             for table in selected:
                 try:
+                    if table.target in lost:
+                        raise lost[table.target]
                     synced = _leased(context, table, full=full and table.target not in ahead)
                     synced = synced.after(ahead.get(table.target))
                     log.info(synced.summary())
@@ -118,28 +120,36 @@ class _Run:
             snapshot, identity, self.warehouse, self.ledger, comparer, scoper, wishes, self.run_id, self.progress
         )
 
-    def load_ahead(self, names: Sequence[str], *, full: bool) -> dict[str, Ahead]:
-        """Load large tables by ranges, where the whole of them is to be loaded; one that fails is left to the sync."""
-        plans: list[tuple[Table, tuple[Part, ...]]] = []
+    def load_ahead(self, names: Sequence[str], *, full: bool) -> tuple[dict[str, Ahead], dict[str, RunError]]:
+        """Load large tables by ranges, where the whole of them is to be loaded; the errors of those that failed."""
         with self.source.snapshot() as snapshot:
-            context = self.context(snapshot)
-            for table in chosen(configured(snapshot.tables(), self.config.tables), names):
-                if full or not self._is_loaded(table):
-                    plans.append((table, parts_of(snapshot, table, self.config.sync.range_rows)))
+            tables = chosen(configured(snapshot.tables(), self.config.tables), names)
         done: dict[str, Ahead] = {}
-        for table, parts in plans:
+        lost: dict[str, RunError] = {}
+        for table in tables:
             started = time.monotonic()
             try:
-                if len(parts) > 1:
-                    rows = self._load_parts(context, table, parts)
-                    done[table.target] = Ahead(rows, time.monotonic() - started)
+                rows = self._load_ranges(table, full=full)
             except RunError as error:
-                log.warning("%s: loading it by ranges failed, it is tried as a whole: %s", table.target, error.message)
-        return done
+                log.warning("%s: ranges that are staged are kept for a day, to go on with them", table.target)
+                lost[table.target] = error
+                continue
+            if rows is not None:
+                done[table.target] = Ahead(rows, time.monotonic() - started)
+        return done, lost
 
-    def _load_parts(self, context: Context, table: Table, parts: Sequence[Part]) -> int:
+    def _load_ranges(self, table: Table, *, full: bool) -> int | None:
+        """Load a table by ranges, or go on with it; its rows, None if it is not to be loaded so."""
         with self.warehouse.lease(table.target):
+            if not full and self._is_loaded(table):
+                return None
             drop_leftovers(self.warehouse, table.target)
+            with self.source.snapshot() as snapshot:
+                context = self.context(snapshot)
+                parts = staged_before(context, table)
+                parts = parts or in_one(parts_of(snapshot, table, self.config.sync.range_rows))
+            if len(parts) < 2:
+                return None
             Keeper(self.warehouse, self.ledger, table).prepare()
             return load_parts(context, self.source, table, parts, self.config.sync).extracted
 

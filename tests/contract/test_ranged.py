@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any, cast
 
+import pyarrow as pa
 import pytest
 from support.items import ITEMS, KEYLESS, ROWS, changing, items, moment, stored
 from support.project import Project
 
 from etl import tasks
-from etl.errors import RunError
+from etl.errors import RunError, SourceError
 from etl.ledger import LoadKind
+from etl.ranges import Ranges
+from etl.sources.base import Snapshot, Source
+from etl.sync import ranged
 from etl.sync.ranged import drop_stale
+from etl.sync.run import Failed, sync
+from etl.sync.table import Synced
+from etl.verify import rowsum
 from etl.warehouses.base import RANGE_STAGING, range_staging_prefix
 from schemas import types
 from schemas.table import Column, Table
@@ -83,14 +93,108 @@ def test_a_table_without_a_column_to_cut_it_by_is_loaded_as_a_whole(project: Pro
     assert len(project.loads()) == 1
 
 
-def test_a_reader_that_fails_fails_the_table_alone(filled: Project) -> None:
+def test_a_reader_that_fails_fails_the_table_alone(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranged, "PAUSE_SECONDS", 0.01)
+    filled.source.needs("wide decimals")
     filled.source.execute("CREATE TABLE other (id INTEGER PRIMARY KEY)", "INSERT INTO other VALUES (1)")
     filled.source.execute(
-        f"ALTER TABLE items ADD COLUMN {filled.source.column_ddl(Column('v', types.decimal(50, 10)))}"
+        f"ALTER TABLE items {filled.source.add_column} {filled.source.column_ddl(Column('v', types.decimal(50, 10)))}"
     )
     results = filled.sync(**WISHES)
     assert isinstance(getattr(results["items"], "error", None), RunError)
     assert filled.gate("other") == ""
+
+
+class _Failing:
+    """A source of which the n-th snapshot's reads break off in the middle, for each n that is named."""
+
+    def __init__(self, source: Source, *broken: int) -> None:
+        self._source, self._broken, self._opened = source, broken, count(1)
+        self.read: list[str] = []
+        """The ranges that were begun to be read."""
+
+    @property
+    def identity(self) -> str:
+        return self._source.identity
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        number = next(self._opened)
+        with self._source.snapshot() as snapshot:
+            read = snapshot.read
+
+            def noted(table: Table, part: Any = None) -> Iterator[pa.RecordBatch]:
+                if isinstance(part, Ranges):
+                    self.read.append(part.ranges[0].label)
+                for batch in read(table, part):
+                    yield batch.slice(0, batch.num_rows // 2)
+                    if number in self._broken:
+                        raise SourceError("the server has gone away", "run the same command again")
+                    yield batch.slice(batch.num_rows // 2)
+
+            snapshot.read = noted  # type: ignore[method-assign]
+            yield snapshot
+
+
+def _synced_from(project: Project, source: _Failing, tables: Any = None) -> Synced | Failed:
+    with project.session(tables, **WISHES | {"jobs": 2}) as session:
+        (result,) = sync(session.config, cast("Source", source), session.warehouse)
+    return result
+
+
+SNAPSHOTS = 2
+"""Those in which the tables are listed and the ranges planned; range i is read in number ``SNAPSHOTS + i``."""
+
+
+def test_a_range_that_fails_is_read_again(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What had arrived of it is taken out again, and no other range is read twice."""
+    monkeypatch.setattr(ranged, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(rowsum, "CHUNK_ROWS", 20)
+    source = _Failing(filled.source.open(), SNAPSHOTS + 3, SNAPSHOTS + 5)
+    result = _synced_from(filled, source)
+    assert isinstance(result, Synced), result
+    assert (result.check.equal, filled.loads()[0].extracted) == (True, ROWS)
+    assert (len(source.read), len(set(source.read))) == (12, 10)
+    filled.assert_equal(ITEMS)
+
+
+def _fail_at_the_fourth_range(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranged, "PAUSE_SECONDS", 0.2)  # the other reader has ended by then
+    lost = _synced_from(project, _Failing(project.source.open(), *range(SNAPSHOTS + 4, 40)))
+    assert isinstance(lost, Failed)
+    assert lost.error.message == "the server has gone away"
+
+
+def test_a_range_that_fails_for_good_is_where_the_next_sync_goes_on(
+    filled: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fail_at_the_fourth_range(filled, monkeypatch)
+    filled.source.execute(changing("id IN (5, 905)", ROWS + 1, name="'meanwhile'"), "DELETE FROM items WHERE id = 7")
+    source = _Failing(filled.source.open())
+    result = _synced_from(filled, source)
+    assert isinstance(result, Synced), result
+    assert result.check.equal
+    assert len(source.read) == 7, "three were staged before"
+    filled.assert_equal(ITEMS)
+    with filled.warehouse.opened() as warehouse:
+        assert warehouse.tables("raw") == ["items"]
+
+
+@pytest.mark.parametrize("change", ["a new column", "a day", "another cursor"])
+def test_what_was_staged_of_another_table_or_too_long_ago_is_dropped(
+    filled: Project, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    _fail_at_the_fourth_range(filled, monkeypatch)
+    if change == "a day":
+        monkeypatch.setattr(ranged, "_KEPT", timedelta(seconds=-1))
+    if change == "a new column":
+        filled.source.execute(f"ALTER TABLE items {filled.source.add_column} extra integer DEFAULT 7")
+    source = _Failing(filled.source.open())
+    result = _synced_from(filled, source, {"items": {"cursor": "amount"}} if change == "another cursor" else None)
+    assert isinstance(result, Synced), result
+    assert (result.check.equal, len(source.read)) == (True, 10)
+    with filled.warehouse.opened() as warehouse:
+        assert warehouse.tables("raw") == ["items"]
 
 
 def test_the_option(filled: Project) -> None:
