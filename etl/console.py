@@ -37,7 +37,7 @@ def set_up_logging(*, debug: bool) -> None:
     if err.is_terminal:
         handler = RichHandler(console=err, show_path=False, show_time=False, markup=False)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    for room in ("etl", "generators"):
+    for room in ("etl", "generators", "schemas"):
         # A terminal has the progress bar and the closing table instead of a line for each table.
         quiet = logging.WARNING if err.is_terminal else logging.INFO
         logging.getLogger(room).setLevel(logging.DEBUG if debug else quiet)

@@ -41,9 +41,11 @@ def _params(item: pytest.Item) -> dict[str, object]:
 
 
 @pytest.fixture(params=sorted(SOURCES))
-def source(request: pytest.FixtureRequest, tmp_path: Path) -> SourceEngine:
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SourceEngine]:
     """An empty database of every source engine in turn."""
-    return SOURCES[request.param](tmp_path)
+    engine = SOURCES[request.param](tmp_path)
+    yield engine
+    engine.remove()
 
 
 @pytest.fixture(params=sorted(WAREHOUSES))

@@ -1,7 +1,7 @@
 """SQL Server's text, from version 2019: only there are collations whose varchar is UTF-8.
 
-These expressions follow the vendor's pages and have not been run on a SQL Server. An engine proves
-them on the vectors before it is asked for a rowsum; an older one, or Babelfish, fails and is streamed.
+These expressions follow the vendor's pages. Babelfish has run them, as far as it goes: it has no such
+collation. An engine proves them on the vectors before it is asked for a rowsum; one that fails is streamed.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from etl.dialects.base import SALT, RowsumDialect
 from schemas.types import Kind, LogicalType, decimal
 
-_UTF8 = "Latin1_General_100_BIN2_UTF8"
 _SHORT_DATETIME = 3
 # By kind, whether it is fixed, and digits below the second.
 _OWN: dict[tuple[Kind, bool, int], tuple[tuple[str, str], ...]] = {
@@ -43,6 +42,8 @@ class TsqlDialect(RowsumDialect):
     sqlglot = "tsql"
 
     row_count = "COUNT_BIG(*)"
+    utf8: ClassVar[str] = "Latin1_General_100_BIN2_UTF8"
+    """The collation whose varchar is UTF-8."""
 
     def quote(self, identifier: str) -> str:
         return "[" + identifier.replace("]", "]]") + "]"
@@ -132,7 +133,7 @@ class TsqlDialect(RowsumDialect):
 
     def string_text(self, x: str) -> str:
         # On a varchar the COLLATE would first pass through that column's old code page.
-        return f"CONVERT(varchar(max), CONVERT(nvarchar(max), {x}) COLLATE {_UTF8})"
+        return f"CONVERT(varchar(max), CONVERT(nvarchar(max), {x}) COLLATE {self.utf8})"
 
     def trimmed(self, x: str) -> str:
         return f"RTRIM({x})"
@@ -158,7 +159,7 @@ class TsqlDialect(RowsumDialect):
     def salt(self) -> str:
         # The first operand decides: without varchar(max), a row would be cut off at 8,000 bytes
         # (https://learn.microsoft.com/en-us/sql/t-sql/language-elements/string-concatenation-transact-sql).
-        return f"CAST({self.string(SALT)} AS varchar(max)) COLLATE {_UTF8}"
+        return f"CAST({self.string(SALT)} AS varchar(max)) COLLATE {self.utf8}"
 
     def hashed(self, text: str) -> str:
         return f"HASHBYTES('SHA2_256', {text})"

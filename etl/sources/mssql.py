@@ -6,6 +6,7 @@ error may end it; https://learn.microsoft.com/en-us/sql/t-sql/statements/set-tra
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Any
@@ -29,6 +30,8 @@ from schemas import types
 from schemas.mssql import Address, MssqlError, address
 from schemas.table import Column, Table
 from schemas.types import Kind, LogicalType
+
+log = logging.getLogger(__name__)
 
 _D = sql.DIALECT
 _KEYS_AT_ONCE = 1_000
@@ -97,8 +100,12 @@ class MssqlSnapshot(Snapshot):
         self.consistent = link.server.snapshots
         link.begin()
         self.instant = now(link.session)
-        if link.server.has_utf8 and attempt(self._makes_tables):
+        if not link.server.has_utf8:
+            log.info("%s has no UTF-8 collations: its rows are streamed to be summed", link.server.described)
+        elif attempt(self._makes_tables):
             self.pushdown = Pushdown(self, _D, self._summed)
+        else:
+            log.info("%s may make no temporary tables: its rows are streamed to be summed", link.server.user)
 
     def _makes_tables(self) -> bool:
         """Whether temporary tables can be made within the transaction."""

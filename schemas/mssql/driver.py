@@ -76,7 +76,7 @@ def chosen_driver(wanted: str = "") -> Driver:
         raise MssqlError(Trouble.DRIVER, f"the driver {wanted} cannot be loaded: {problem}", remedy(wanted))
     if not problem:
         return Driver(module, wanted or OFFICIAL)
-    log.info("%s is used, as %s cannot be loaded (%s); to have that: %s", RUST, OFFICIAL, problem, remedy(OFFICIAL))
+    log.debug("%s is used, as %s cannot be loaded (%s); to have that: %s", RUST, OFFICIAL, problem, remedy(OFFICIAL))
     if worse := _problem(module, RUST):
         raise MssqlError(Trouble.DRIVER, f"no driver can be loaded: {problem}; {worse}", remedy(OFFICIAL))
     return Driver(module, RUST, problem)

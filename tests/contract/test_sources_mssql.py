@@ -1,12 +1,13 @@
 """What only SQL Server has: its types, row versions, long values, collations, rights, and its complaints.
 
-Run where ``ETL_TEST_MSSQL_URL`` names a server; what Babelfish lacks is skipped there with its reason.
+Run where ``ETL_TEST_MSSQL_URL`` names a server; what Babelfish lacks is in ``support.babelfish``.
 """
 
 from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
@@ -18,6 +19,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import pyarrow as pa
 import pytest
+from support.babelfish import GAPS
 from support.items import ITEMS, items
 from support.project import Project
 from support.sources import MssqlEngine
@@ -39,17 +41,12 @@ from schemas.mssql import MssqlError, address
 from schemas.table import Column, Cursor, CursorKind, Table
 from schemas.types import Kind, LogicalType
 
-ONLY_BABELFISH = {
-    "seventh digit": "Babelfish: times hold six digits below the second",
-    "change tracking": "Babelfish has no change tracking",
-    "pushdown": "Babelfish has no UTF-8 collations, so its rows are streamed",
-    "period columns": "Babelfish has no temporal tables",
-}
-
 
 @pytest.fixture
-def server(tmp_path: Path) -> MssqlEngine:
-    return MssqlEngine(tmp_path)
+def server(tmp_path: Path) -> Iterator[MssqlEngine]:
+    engine = MssqlEngine(tmp_path)
+    yield engine
+    engine.remove()
 
 
 @pytest.fixture
@@ -65,10 +62,12 @@ def shop(server: MssqlEngine, tmp_path: Path) -> Project:
     return project
 
 
-def needs(server: MssqlEngine, what: str) -> None:
-    """Skip the test, with the reason, where the server is Babelfish, which lacks it."""
-    if server.is_babelfish:
-        pytest.skip(ONLY_BABELFISH[what])
+@pytest.mark.parametrize("name", GAPS)
+def test_what_babelfish_lacks_it_still_lacks_and_sql_server_has(server: MssqlEngine, name: str) -> None:
+    """Else the gap is to be taken out of the list, and what it left out is tested again."""
+    with server.connected() as cursor:
+        observed = GAPS[name].observed(cursor, server.error)
+    assert observed.startswith(GAPS[name].expected(on_babelfish=server.is_babelfish))
 
 
 # --- types ----------------------------------------------------------------------------------------
@@ -148,7 +147,7 @@ def test_its_types_arrive_exactly_and_are_equal_afterwards(server: MssqlEngine, 
 
 
 def test_the_seventh_digit_is_floored_and_counted(server: MssqlEngine, tmp_path: Path) -> None:
-    needs(server, "seventh digit")
+    server.needs("seventh digit")
     server.execute(
         "CREATE TABLE t (id int PRIMARY KEY, a datetime2(7), b time(7), c datetimeoffset(7))",
         "INSERT INTO t VALUES (1, '2024-01-01T00:00:00.1234567', '23:59:59.9999999', "
@@ -256,7 +255,7 @@ def test_schemas_identity_and_computed_columns(server: MssqlEngine, tmp_path: Pa
 
 
 def test_hidden_period_columns_are_copied(server: MssqlEngine) -> None:
-    needs(server, "period columns")
+    server.needs("period columns")
     server.execute(
         "CREATE TABLE t (id int PRIMARY KEY, a datetime2 GENERATED ALWAYS AS ROW START HIDDEN NOT NULL, "
         "b datetime2 GENERATED ALWAYS AS ROW END HIDDEN NOT NULL, PERIOD FOR SYSTEM_TIME (a, b))"
@@ -316,7 +315,7 @@ def test_a_transaction_that_commits_after_the_sync_is_found_by_the_next(shop: Pr
     result = shop.synced()
     assert result.check.equal
     assert {row[0] for row in shop.warehouse.rows("items")} >= {5000, 5001}
-    if not source.is_babelfish:
+    if "fence" not in source.gaps:
         assert result.repaired == 0  # the fence had waited for it
 
 
@@ -352,7 +351,7 @@ def test_old_datetimes_tie_with_themselves(server: MssqlEngine) -> None:
 
 
 def test_change_tracking_brings_changes_and_deletes(server: MssqlEngine, tmp_path: Path) -> None:
-    needs(server, "change tracking")
+    server.needs("change tracking")
     server.execute(f"ALTER DATABASE [{server.database}] SET CHANGE_TRACKING = ON (CHANGE_RETENTION = 1 DAYS)")
     project = Project(tmp_path, server, DuckDbEngine(tmp_path))
     table = replace(ITEMS, columns=ITEMS.columns[:3], cursor=Cursor(CursorKind.CHANGE_TRACKING))
@@ -534,9 +533,39 @@ def test_the_server_proves_its_types_or_is_streamed(server: MssqlEngine) -> None
         proof = EngineProof(_Asked(session), TsqlDialect())
         proven = {type_ for type_ in asked if not proof.failures(Table("t", (Column("c", type_),)))}
     with server.open().snapshot() as snapshot:
-        assert bool(snapshot.pushdown) is not server.is_babelfish
+        assert bool(snapshot.pushdown) is ("pushdown" not in server.gaps)
     if server.is_babelfish:
         assert {str(type_) for type_ in proven} == BABELFISH_PROVES
         assert not {type_ for type_ in proven if type_.fraction == 7}
     else:
         assert proven == set(asked)
+
+
+def test_a_server_that_fails_the_proof_is_streamed_and_says_so(
+    shop: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As if Babelfish had the collations: its texts differ all the same, and it is not believed."""
+    if "pushdown" not in shop.source.gaps:
+        pytest.skip("this server proves every type")
+
+    def with_utf8(session: Session) -> Server:
+        return replace(look(session), has_utf8=True)
+
+    monkeypatch.setattr(mssql, "look", with_utf8)
+    with shop.source.open().snapshot() as snapshot:
+        assert snapshot.pushdown
+    shop.source.execute("UPDATE items SET amount = -1 WHERE id = 3")
+    with caplog.at_level(logging.WARNING):
+        result = shop.synced()
+    assert (result.check.equal, result.check.source_mode) == (True, "stream")
+    assert "items: the source fails the proof for" in caplog.text
+    assert "string; streaming" in caplog.text
+
+
+def test_a_server_without_utf8_collations_says_that_it_is_streamed(
+    shop: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = "pushdown" in shop.source.gaps
+    with caplog.at_level(logging.INFO, "etl"):
+        assert (shop.verified().check.source_mode == "stream") is expected
+    assert ("has no UTF-8 collations: its rows are streamed to be summed" in caplog.text) is expected

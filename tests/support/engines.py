@@ -9,14 +9,20 @@ from typing import Any
 import duckdb
 import psycopg
 import pyarrow as pa
+import pytest
 
 from etl.dialects.base import WORDS, RowsumDialect
 from etl.dialects.duckdb import DuckDbDialect
 from etl.dialects.googlesql import GoogleSqlDialect
 from etl.dialects.postgres import PostgresDialect
+from etl.dialects.tsql import TsqlDialect
+from etl.sources.mssql_server import look
+from etl.sources.mssql_session import Session
+from schemas.mssql import address
 from schemas.table import Column
-from schemas.types import LogicalType
+from schemas.types import Kind, LogicalType
 from support import googlesql
+from support.babelfish import GAPS
 
 
 class Judged(ABC):
@@ -24,6 +30,20 @@ class Judged(ABC):
 
     dialect: RowsumDialect
     text_type = "text"
+
+    def has(self, value: Any) -> bool:
+        """Whether the engine can hold such a value."""
+        return self.dialect.has(value)
+
+    def lacks(self, type_: LogicalType) -> str:
+        """Why the engine cannot render values of a type, empty if it can."""
+        del type_
+        return ""
+
+    def needs(self, *types: LogicalType) -> None:
+        """Skip the test, with the reason, where the engine cannot render one of the types."""
+        for reason in filter(None, map(self.lacks, types)):
+            pytest.skip(reason)
 
     @abstractmethod
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
@@ -110,6 +130,52 @@ class Postgres(Judged):
 
     def run(self, sql: str) -> None:
         self.connection.execute(sql)
+
+
+class Tsql(Judged):
+    """The SQL Server that a URL names.
+
+    Babelfish has no UTF-8 collation. With one of a code page in its place the rest can be judged
+    there, by values of ASCII; ``support.babelfish`` has what is left.
+    """
+
+    text_type = "varchar(40)"
+
+    def __init__(self, url: str) -> None:
+        self._session = Session(address(url))
+        self.is_babelfish = bool(look(self._session).babelfish)
+        self.dialect = _OfACodePage() if self.is_babelfish else TsqlDialect()
+
+    def has(self, value: Any) -> bool:
+        ascii_ = not isinstance(value, str) or (value.isascii() and "\0" not in value)
+        return super().has(value) and (ascii_ or not self.is_babelfish)
+
+    def lacks(self, type_: LogicalType) -> str:
+        if type_.kind is Kind.FLOAT:
+            return self._gap("hex of floats")
+        return self._gap("hex of bytes") if type_.kind is Kind.BYTES or type_.large else ""
+
+    def skip_on(self, gap: str) -> None:
+        """Skip the test, with the reason, where the server has this gap."""
+        if reason := self._gap(gap):
+            pytest.skip(reason)
+
+    def _gap(self, name: str) -> str:
+        return f"Babelfish: {GAPS[name].reason}" if self.is_babelfish else ""
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return [tuple(row.values()) for row in self._session.rows(sql)]
+
+    def run(self, sql: str) -> None:
+        self._session.run(sql)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._session.close()
+
+
+class _OfACodePage(TsqlDialect):
+    utf8 = "Latin1_General_BIN2"
 
 
 class ArrowEngine:
