@@ -10,6 +10,7 @@
 --   payment_status STRING: paid, late or failed
 --   bill_number INT64: 1 for the customer's first bill
 --   days_since_previous INT64: days since the customer's bill before; since signup for the first
+--   is_after_gap BOOL: whether a bill seems to be missing before it: bills come about every 13 days, and 20 or more have passed
 --   is_mended BOOL: whether the status was spelled otherwise in the source
 -- tests:
 --   one_row_a_customer_and_day:
@@ -17,6 +18,11 @@
 --     GROUP BY customer_id, bill_date HAVING COUNT(*) > 1
 --   amounts_are_positive:
 --     SELECT * FROM marts.staging_billing WHERE NOT amount > 0
+--   bills_are_numbered_in_order:
+--     SELECT customer_id FROM marts.staging_billing
+--     GROUP BY customer_id HAVING MIN(bill_number) != 1 OR MAX(bill_number) != COUNT(*) OR MIN(days_since_previous) < 0
+--   statuses_are_known:
+--     SELECT * FROM marts.staging_billing WHERE payment_status NOT IN ('paid', 'late', 'failed')
 WITH numbered AS (
   SELECT
     billing.customer_id,
@@ -34,18 +40,27 @@ WITH numbered AS (
     AND billing.bill_date >= customers.signup_date
     AND billing.amount > 0
     AND LOWER(TRIM(billing.payment_status)) IN ('paid', 'late', 'failed')
+),
+kept AS (
+  SELECT
+    customer_id,
+    bill_date,
+    amount,
+    payment_status,
+    given_status,
+    ROW_NUMBER() OVER history AS bill_number,
+    DATE_DIFF(bill_date, COALESCE(LAG(bill_date) OVER history, signup_date), DAY) AS days_since_previous
+  FROM numbered
+  WHERE place = 1
+  WINDOW history AS (PARTITION BY customer_id ORDER BY bill_date)
 )
 SELECT
   customer_id,
   bill_date,
   amount,
   payment_status,
-  ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY bill_date) AS bill_number,
-  DATE_DIFF(
-    bill_date,
-    COALESCE(LAG(bill_date) OVER (PARTITION BY customer_id ORDER BY bill_date), signup_date),
-    DAY
-  ) AS days_since_previous,
+  bill_number,
+  days_since_previous,
+  days_since_previous >= 20 AS is_after_gap,
   payment_status != given_status AS is_mended
-FROM numbered
-WHERE place = 1
+FROM kept

@@ -15,7 +15,9 @@
 --   one_row_a_customer:
 --     SELECT customer_id FROM marts.staging_customers GROUP BY customer_id HAVING COUNT(*) > 1
 --   plans_are_known:
---     SELECT * FROM marts.staging_customers WHERE plan NOT IN ('Free', 'Basic', 'Pro', 'Enterprise')
+--     SELECT * FROM marts.staging_customers
+--     WHERE plan NOT IN ('Free', 'Basic', 'Pro', 'Enterprise') OR is_paid != (plan != 'Free')
+--     OR region NOT IN ('NA', 'EU', 'APAC', 'LATAM', 'unknown') OR signup_month != DATE_TRUNC(signup_date, MONTH)
 WITH spelled AS (
   SELECT
     customer_id,
@@ -37,7 +39,7 @@ numbered AS (
     plan,
     region,
     COALESCE(plan != given_plan OR region != given_region, TRUE) AS is_mended,
-    ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY signup_date, plan, region) AS place
+    ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY signup_date, plan, region, given_plan, given_region) AS place
   FROM spelled
   WHERE customer_id IS NOT NULL AND signup_date IS NOT NULL AND plan IS NOT NULL
 )

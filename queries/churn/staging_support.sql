@@ -16,6 +16,9 @@
 --     SELECT ticket_id FROM marts.staging_support GROUP BY ticket_id HAVING COUNT(*) > 1
 --   days_are_possible:
 --     SELECT * FROM marts.staging_support WHERE days_since_signup < 0
+--   values_are_known:
+--     SELECT * FROM marts.staging_support
+--     WHERE category NOT IN ('billing', 'technical', 'onboarding') OR priority NOT IN ('low', 'medium', 'high')
 WITH numbered AS (
   SELECT
     support.ticket_id,
@@ -27,7 +30,7 @@ WITH numbered AS (
     LOWER(TRIM(support.category)) != support.category
     OR LOWER(TRIM(support.priority)) != support.priority AS is_mended,
     ROW_NUMBER() OVER (
-      PARTITION BY support.ticket_id ORDER BY support.ticket_date, support.customer_id, support.category
+      PARTITION BY support.ticket_id ORDER BY support.ticket_date, support.customer_id, support.category, support.priority
     ) AS place
   FROM raw.support AS support
   INNER JOIN marts.staging_customers AS customers ON customers.customer_id = support.customer_id

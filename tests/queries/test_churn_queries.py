@@ -4,24 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
+import churn_oracles
 import duckdb
 import mart_reference as reference
 import pandas as pd
 import pytest
+from churn_worlds import dirty_world
+from mart_worlds import World, stored
 from test_against_pandas import comparable
 
-from etl.publish.queries import Query, load, render
+from etl.publish.marts import build
+from etl.publish.queries import Query, chosen, load, render
 from etl.publish.translate import translate
+from etl.warehouses.duckdb import DuckDbWarehouse
 from generators.churn import batches
 from generators.churn.specification import LAST_DAY
 from schemas.churn import metadata
 from schemas.mappings import ddl_type
 
-CUSTOMERS = 2_000
+WORLD = "churn"
+CUSTOMERS = 1_000
 CUTOFF = LAST_DAY - timedelta(60)
-CHURN = load("churn")
+CHURN = load(WORLD)
 
 
 class _Dialect:
@@ -195,73 +202,46 @@ def test_features_of_one_customer_by_hand(raw: duckdb.DuckDBPyConnection) -> Non
     assert second["has_churned"]
 
 
-def _pandas_features(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """The features of a clean world, thought out anew: one customer's rows at a time."""
-    by_customer = {name: dict(list(frame.groupby("customer_id"))) for name, frame in frames.items()}
-    people = frames["customers"]
-    return pd.DataFrame(
-        [
-            {"customer_id": person.customer_id, **_features(person, by_customer, frames, CUTOFF)}
-            for person in people[people.signup_date <= CUTOFF].itertuples()
-        ]
+@pytest.fixture(scope="module", params=["generated", 1, 2, 3])
+def stored_world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[World, DuckDbWarehouse]]:
+    """A generated world and dirty ones, with every mart built through the product's own build."""
+    generated = request.param == "generated"
+    contents = (
+        {name: batch.to_pylist() for name, batch in batches(120, 42, 0).items()}
+        if generated
+        else dirty_world(request.param)
     )
+    warehouse = stored(contents, tmp_path_factory.mktemp("churn") / "warehouse.duckdb", metadata)
+    build(warehouse, CHURN, lambda: None)
+    yield contents, warehouse
+    warehouse.close()
 
 
-def _features(
-    person: Any, rows: dict[str, dict[int, pd.DataFrame]], empty: dict[str, pd.DataFrame], cutoff: date
-) -> dict[str, Any]:
-    def of(table: str) -> pd.DataFrame:
-        return rows[table].get(person.customer_id, empty[table].head(0))
-
-    use, bills, tickets = of("usage_daily"), of("billing"), of("support")
-    before, after = use[use.usage_date <= cutoff], use[use.usage_date > cutoff]
-    bills, tickets = bills[bills.bill_date <= cutoff], tickets[tickets.ticket_date <= cutoff]
-    age = [(cutoff - day).days for day in before.usage_date]
-    month = before[pd.Series([days < 30 for days in age], before.index, bool)]
-    pairs = zip(before.sessions, before.usage_minutes, strict=True)
-    sessions = sum(max(1, held) if minutes > 0 else held for held, minutes in pairs)
-    return {
-        "active_days": len(before),
-        "active_days_30": sum(days < 30 for days in age),
-        "active_days_previous_30": sum(30 <= days < 60 for days in age),
-        "days_since_use": min(age) if age else None,
-        "feature_events_30": int(month.feature_events.sum()),
-        "usage_minutes_30": round(float(month.usage_minutes.sum()), 1),
-        "events_per_session": float(before.feature_events.sum()) / sessions if sessions else None,
-        "bills": len(bills),
-        "amount_billed": float(sum(bills.amount)),
-        "late_share": float((bills.payment_status == "late").mean()) if len(bills) else None,
-        "failed_bills_90": sum(
-            status == "failed" and (cutoff - day).days < 90
-            for status, day in zip(bills.payment_status, bills.bill_date, strict=False)
-        ),
-        "tickets": len(tickets),
-        "tickets_90": sum((cutoff - day).days < 90 for day in tickets.ticket_date),
-        "urgent_share": float((tickets.priority == "high").mean()) if len(tickets) else None,
-        "days_since_ticket": min(((cutoff - day).days for day in tickets.ticket_date), default=None),
-        "is_at_risk": bool(age) and min(age) < 60,
-        "has_churned": len(after) == 0,
-    }
-
-
-def test_features_are_what_pandas_makes_of_the_rows(raw: duckdb.DuckDBPyConnection) -> None:
-    _build(raw)
-    some = "customer_id % 8 = 3"
+def test_mart_is_what_a_plain_computation_makes_of_the_rows(
+    mart: str, stored_world: tuple[World, DuckDbWarehouse]
+) -> None:
+    contents, warehouse = stored_world
     frames = {
-        name: pd.DataFrame(
-            raw.sql(f"SELECT * FROM raw.{name} WHERE {some}").to_arrow_table().to_pylist(),
-            columns=[column.name for column in metadata.tables[name].columns],
-        )
-        for name in ("customers", "usage_daily", "billing", "support")
+        name: pd.DataFrame(rows, columns=[c.name for c in metadata.tables[name].columns], dtype=object)
+        for name, rows in contents.items()
     }
-    expected = _pandas_features(frames)
-    columns = list(expected.columns)
-    actual = raw.sql(f"SELECT {', '.join(columns)} FROM marts.churn_features WHERE {some}").to_arrow_table().to_pylist()
-    wanted = expected.astype(object).where(expected.notna(), None).to_dict("records")
-    assert len(wanted) > 150
-    assert comparable([{**row, "amount_billed": float(row["amount_billed"])} for row in actual], columns) == comparable(
-        wanted, columns
-    )
+    expected = getattr(churn_oracles, mart)(frames)
+    assert expected, "an empty mart proves nothing"
+    columns = list(CHURN[mart].columns)
+    actual = warehouse.query(f"SELECT {', '.join(columns)} FROM marts.{mart}").to_pylist()
+    assert comparable(actual, columns) == comparable(expected, columns)
+
+
+def test_duckdb_returns_what_the_reference_returns(mart: str, tmp_path: Path) -> None:
+    contents = dirty_world(4, customers=12)
+    warehouse = stored(contents, tmp_path / "warehouse.duckdb", metadata)
+    queries = chosen(CHURN, [mart])
+    build(warehouse, queries, lambda: None)
+    reference.check_evaluated(CHURN[mart], _stored(), contents, warehouse)
+    reference.check_stored_types(CHURN[mart], warehouse)
+    warehouse.close()
 
 
 def test_an_empty_world_has_no_features(raw: duckdb.DuckDBPyConnection) -> None:
