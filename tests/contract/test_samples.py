@@ -16,6 +16,7 @@ from etl.sync.run import Failed
 from etl.verify.samples import Sample
 from schemas import types
 from schemas.table import Column, Table
+from schemas.types import Kind
 
 KEY = Column("id", types.INT, nullable=False)
 
@@ -43,11 +44,15 @@ def test_equal_rows_have_equal_samples_of_every_type(project: Project) -> None:
     found = sampled(project)
     assert [sample for sample in found if not sample.equal] == []
     nulls = {sample.column: int(sample.source) for sample in found if sample.measure == "nulls"}
-    assert nulls == {"id": 0} | {f"v{i}": len(rows) - len(held) for i, held in enumerate(values.values())}
+    unproven = (Kind.STRING, Kind.JSON, Kind.BYTES, Kind.FLOAT) if "pushdown" in project.source.gaps else ()
+    assert nulls == {"id": 0} | {
+        f"v{i}": len(rows) - len(values[type_]) for i, type_ in enumerate(values) if type_.kind not in unproven
+    }
 
 
 @pytest.mark.every_warehouse
 def test_figures_are_those_of_the_rows(project: Project) -> None:
+    project.source.needs("pushdown")
     columns = {
         "n": types.INT,
         "d": types.decimal(12, 2),
@@ -101,6 +106,8 @@ def test_figures_are_those_of_the_rows(project: Project) -> None:
 )
 def test_what_differs_is_shown(project: Project, change: str, figures: set[str]) -> None:
     """A letter's case moves no sum, no count and no length: samples are no proof, and do not say they are."""
+    if "distinct" in figures:
+        project.source.needs("pushdown")
     filled(project, ITEMS, items(range(40)))
     project.warehouse.execute(change)
     assert figures <= {sample.measure for sample in sampled(project, "items") if not sample.equal}
@@ -110,6 +117,7 @@ def test_what_differs_is_shown(project: Project, change: str, figures: set[str])
 
 
 def test_groups_of_a_column_with_few_values(project: Project) -> None:
+    project.source.needs("pushdown")
     table = Table("t", (KEY, Column("state", types.STRING)), ("id",))
     filled(project, table, [(i, ("open", "Open", "open ")[i % 3]) for i in range(9)])
     project.warehouse.execute("UPDATE raw.t SET state = 'shut' WHERE id = 0")
