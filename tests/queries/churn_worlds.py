@@ -1,4 +1,4 @@
-"""A small churn world that is as dirty as staging says it mends, with a rhythm of edges: cut-offs, gaps, signup days."""
+"""A small churn world as dirty as staging says it mends, full of edges: cut-offs, gaps, signup days."""
 
 from __future__ import annotations
 
