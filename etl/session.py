@@ -10,11 +10,11 @@ from pathlib import Path
 from etl.config import Config
 from etl.engines import open_source, open_warehouse
 from etl.errors import ExitCode, RunError
-from etl.ledger import Ledger, MartBuild, Run, new_id
-from etl.publish.freshness import inputs, unchanged
+from etl.ledger import Ledger, Run, new_id
 from etl.publish.gate import Gate
-from etl.publish.marts import MartResult, build
+from etl.publish.marts import MartResult
 from etl.publish.queries import Query, chosen, load
+from etl.publish.refresh import refresh
 from etl.scratch import Scratch
 from etl.sources.base import Snapshot, Source
 from etl.sync import plan
@@ -133,19 +133,11 @@ class Session:
         tables = raw_tables(queries.values())
         gate = Gate(self.ledger, tables, wishes.max_unchecked_days, accept_moving=wishes.accept_moving)
         gate()
-        made_of = inputs(queries, gate.passed)
-        builds = {} if full else self.ledger.newest_builds()
-        fresh = unchanged(made_of, builds, frozenset(self.warehouse.tables("marts")))
         run_id = new_id()
         self.ledger.write(Run(run_id, "marts"))
-        stale = {name: query for name, query in queries.items() if name not in fresh}
-        built = {result.name: result for result in build(self.warehouse, stale, gate)}
-        self.ledger.write(
-            *(MartBuild(r.name, new_id(), run_id, made_of[r.name], r.rows, r.tests) for r in built.values()),
-            Run(run_id, "marts", exit_code=ExitCode.EQUAL),
-        )
-        kept = {name: MartResult(name, b.rows, b.tests, 0.0, is_built=False) for name, b in fresh.items()}
-        return [(kept | built)[name] for name in queries]
+        results = refresh(self.warehouse, self.ledger, queries, gate, run_id, full=full)
+        self.ledger.write(Run(run_id, "marts", exit_code=ExitCode.EQUAL))
+        return results
 
     def dashboard(self, path: Path) -> Path:
         """Write the dashboard over the published marts."""

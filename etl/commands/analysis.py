@@ -50,10 +50,8 @@ def marts(
             print(adhoc.marts_sql(session.warehouse, session.config.publish.world, names or ()))
             return
         results = session.build_marts(names or (), full=full)
-        rows = [
-            (r.name, f"{r.rows:,}", str(r.tests), f"{r.seconds:.2f}" if r.is_built else "unchanged") for r in results
-        ]
-        out.print(grid("", ("mart", "rows", "tests passed", "s"), rows, ("rows", "tests passed", "s")))
+        rows = [(r.name, f"{r.rows:,}", r.extent, str(r.tests), f"{r.seconds:.2f}") for r in results]
+        out.print(grid("", ("mart", "rows", "built", "tests passed", "s"), rows, ("rows", "tests passed", "s")))
         if export:
             adhoc.export(session.warehouse, [r.name for r in results], export)
 

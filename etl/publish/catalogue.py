@@ -39,6 +39,8 @@ def _section(query: Query) -> str:
         parts.append(f"{_escaped(header.notes)}\n")
     if query.needs:
         parts.append(f"**Reads:** {', '.join(f'[{name}](#{query.world}-{name})' for name in sorted(query.needs))}\n")
+    if header.incremental:
+        parts.append(f"**Built by months** of {header.partition}: only those whose input rows have changed.\n")
     parts.append("| column | type | meaning |\n| --- | --- | --- |")
     parts += [f"| {name} | {header.types[name]} | {_escaped(meaning)} |" for name, meaning in header.columns.items()]
     tests = ", ".join(name.replace("_", " ") for name in header.tests)

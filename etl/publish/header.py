@@ -1,7 +1,8 @@
 """The comment a query starts with: what it answers, at which grain, with which columns and tests.
 
 ``partition`` names a date by whose months, and ``cluster`` columns by which, a warehouse that charges for
-what it reads stores the mart::
+what it reads stores the mart. ``incremental`` names the WITH clauses that hold all it is made of, so that only
+months whose part of these has changed are built again (see ``etl.publish.months``)::
 
     -- question: How many customers signed up in each month?
     -- grain: one row a month
@@ -11,6 +12,7 @@ what it reads stores the mart::
     --   signups INT64: customers who signed up in it
     -- partition: month
     -- cluster: signups
+    -- incremental: people
     -- tests:
     --   no_negative_signups: SELECT * FROM marts.signups WHERE signups < 0
 
@@ -26,7 +28,7 @@ from dataclasses import dataclass
 
 from etl.publish.errors import QueryError
 
-_SECTION = re.compile(r"(question|grain|notes|columns|partition|cluster|tests):\s*(.*)")
+_SECTION = re.compile(r"(question|grain|notes|columns|partition|cluster|incremental|tests):\s*(.*)")
 _COLUMN = re.compile(r"(\w+)\s+([A-Z0-9]+(?:\(\d+(?:,\s*\d+)?\))?):\s*(.+)", re.DOTALL)
 _TEST = re.compile(r"(\w+):\s*(.+)", re.DOTALL)
 
@@ -47,6 +49,7 @@ class Header:
     tests: dict[str, str]
     partition: str = ""
     cluster: tuple[str, ...] = ()
+    incremental: tuple[str, ...] = ()
 
 
 def parse(text: str, where: str) -> Header:
@@ -59,20 +62,25 @@ def parse(text: str, where: str) -> Header:
             )
     columns = [_match(_COLUMN, entry, where) for entry in _entries(sections["columns"])]
     tests = [_match(_TEST, entry, where) for entry in _entries(sections.get("tests", []))]
-    partition, cluster = (_joined(sections.get(name, [])) for name in ("partition", "cluster"))
-    listed = tuple(re.split(r",\s*", cluster)) if cluster else ()
-    for name in (*([partition] if partition else []), *listed):
+    partition, listed, inputs = (_names(sections.get(name, [])) for name in ("partition", "cluster", "incremental"))
+    if len(partition) > 1:
+        raise QueryError(f"{where} is partitioned by several columns", "name one of them")
+    for name in (*partition, *listed):
         if name not in {column for column, _, _ in columns}:
             raise QueryError(f"{where} is stored by {name!r}, which is not among its columns", "name one of them")
+    types = {name: type_ for name, type_, _ in columns}
+    if inputs and [types[name] for name in partition] != ["DATE"]:
+        raise QueryError(f"{where} is built by months of nothing", "name one DATE among its columns as its partition")
     return Header(
         question=_joined(sections["question"]),
         grain=_joined(sections["grain"]),
         notes=_joined(sections.get("notes", [])),
         columns={name: _joined([meaning]) for name, _, meaning in columns},
-        types={name: type_ for name, type_, _ in columns},
+        types=types,
         tests={name: _joined([sql]) for name, sql in tests},
-        partition=partition,
+        partition="".join(partition),
         cluster=listed,
+        incremental=inputs,
     )
 
 
@@ -116,6 +124,11 @@ def _match(pattern: re.Pattern[str], entry: str, where: str) -> tuple[str, ...]:
             "write columns as 'name TYPE: meaning' and tests as 'name: SELECT …'",
         )
     return found.groups()
+
+
+def _names(lines: list[str]) -> tuple[str, ...]:
+    listed = _joined(lines)
+    return tuple(re.split(r",\s*", listed)) if listed else ()
 
 
 def _joined(lines: list[str]) -> str:

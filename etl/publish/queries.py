@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from types import MappingProxyType
 
 from etl.publish import translate
 from etl.publish.errors import QueryError
@@ -120,13 +121,20 @@ def chosen(queries: Mapping[str, Query], names: Iterable[str]) -> dict[str, Quer
     return {name: query for name, query in queries.items() if name in wanted}
 
 
-def render(query: Query, warehouse: Target, building: frozenset[str] = frozenset()) -> str:
+def render(
+    query: Query,
+    warehouse: Target,
+    building: frozenset[str] = frozenset(),
+    renewed: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """The query in the warehouse's dialect, its columns cast to the types the header names.
 
-    References to marts in ``building`` go to their tables under construction.
-    Raises :class:`QueryError`.
+    References to marts in ``building`` go to their tables under construction, to those in ``renewed`` in part,
+    as :func:`translate.translate` says. Raises :class:`QueryError`.
     """
-    return translate.translate(query.text, warehouse, query.where, building=building, types=query.header.types)
+    return translate.translate(
+        query.text, warehouse, query.where, building=building, renewed=renewed, types=query.header.types
+    )
 
 
 def _sql_files(folder: Traversable) -> list[Traversable]:

@@ -15,8 +15,9 @@ Sums of integers are a HUGEINT in DuckDB too; the header's types bring them back
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from types import MappingProxyType
 from typing import Protocol
 
 import sqlglot
@@ -55,19 +56,23 @@ def translate(
     where: str = "the query",
     *,
     building: frozenset[str] = frozenset(),
+    renewed: Mapping[str, str] = MappingProxyType({}),
     types: Mapping[str, str] | None = None,
 ) -> str:
     """One GoogleSQL query in the target's SQL, without its comments.
 
     ``raw.x`` and ``marts.x`` become the target's own names; marts in ``building`` become their
-    tables under construction. With ``types`` (column → GoogleSQL type) the result has exactly
-    these columns and types. Raises :class:`QueryError`, naming ``where``.
+    tables under construction. Of those in ``renewed`` as well, only the rows are under construction of
+    which its condition, in GoogleSQL, is true; the others are read as published. With ``types``
+    (column → GoogleSQL type) the result has exactly these columns and types. Raises
+    :class:`QueryError`, naming ``where``.
     """
     read = {name for _, name in references(sql, where)}
     namespaces = tuple((room, target.namespace(room)) for room in ROOMS)
+    partly = tuple((name, condition) for name, condition in sorted(renewed.items()) if name in read & building)
     return _translated(
         sql,
-        _Names(target.dialect.sqlglot, namespaces, building & read, target.soft_tables() & read),
+        _Names(target.dialect.sqlglot, namespaces, building & read, partly, target.soft_tables() & read),
         where,
         tuple(types.items()) if types else (),
     )
@@ -80,6 +85,7 @@ class _Names:
     language: str
     namespaces: tuple[tuple[Room, str], ...]
     building: frozenset[str]
+    renewed: tuple[tuple[str, str], ...]
     soft: frozenset[str]
 
 
@@ -130,6 +136,9 @@ def _room(table: exp.Table, where: str) -> Room:
 
 def _located(table: exp.Table, names: _Names, where: str) -> exp.Table | exp.Subquery:
     room, name = _room(table, where), table.name
+    renewed = dict(names.renewed).get(name) if room == "marts" else None
+    if renewed:
+        return _partly(table, names, where, renewed)
     stored = name + BUILDING if room == "marts" and name in names.building else name
     located = exp.to_table(dict(names.namespaces)[room], dialect=names.language)
     namespace = [part.copy() for part in located.parts]
@@ -142,6 +151,19 @@ def _located(table: exp.Table, names: _Names, where: str) -> exp.Table | exp.Sub
     if not copy.alias:
         copy.set("alias", exp.TableAlias(this=exp.to_identifier(name)))
     return copy
+
+
+def _partly(table: exp.Table, names: _Names, where: str, renewed: str) -> exp.Subquery:
+    """The rows under construction, and of the published ones those that they do not replace."""
+    alias = exp.to_identifier(table.alias or table.name)
+    plain = table.copy()
+    plain.set("alias", None)
+    building, published = (
+        exp.select("*").from_(_located(plain, replace(names, building=held, renewed=()), where))
+        for held in (names.building, frozenset[str]())
+    )
+    kept = published.where(f"({renewed}) IS NOT TRUE", dialect="bigquery")
+    return exp.union(kept, building, distinct=False).subquery(alias)
 
 
 def _live(table: exp.Table, alias: str) -> exp.Subquery:

@@ -7,6 +7,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
@@ -151,13 +152,30 @@ class Warehouse(ABC):
         target, staged = self.relation("raw", table.target), self.relation("raw", staging)
         return self.dialect.merge(target, staged, list(self.columns("raw", staging)), table.key)
 
-    def publish(self, marts: Mapping[str, str]) -> None:
-        """Put marts that were built aside (value) in the place of the published ones (key): all at once, or none."""
-        statements: list[str] = []
+    def publish(
+        self,
+        marts: Mapping[str, str],
+        replaced: Mapping[str, str] = MappingProxyType({}),
+        statements: Sequence[Statement | str] = (),
+    ) -> None:
+        """Put marts that were built aside (value) in the place of the published ones (key): all at once, or none.
+
+        A mart in ``replaced`` keeps its rows but for those of which the condition there is true. The
+        statements are committed with all of it.
+        """
+        changes: list[Statement | str] = []
         for name, aside in marts.items():
-            statements.append(f"DROP TABLE IF EXISTS {self.relation('marts', name)}")
-            statements.append(self.dialect.rename(self.relation("marts", aside), name))
-        self.commit(statements)
+            relation, built = self.relation("marts", name), self.relation("marts", aside)
+            if name in replaced:
+                changes += [*self._exchange(relation, built, aside, replaced[name]), f"DROP TABLE {built}"]
+            else:
+                changes += [f"DROP TABLE IF EXISTS {relation}", self.dialect.rename(built, name)]
+        self.commit([*changes, *statements])
+
+    def _exchange(self, relation: str, built: str, aside: str, condition: str) -> list[str]:
+        """The rows of mart ``aside`` in the place of those of a published one of which the condition is true."""
+        names = list(self.columns("marts", aside))
+        return [f"DELETE FROM {relation} WHERE {condition}", self.dialect.insert_from(relation, built, names)]
 
     def lease(self, target: str) -> AbstractContextManager[None]:
         """The right to load raw table ``target``, which one run at a time holds; whoever comes second waits.

@@ -16,6 +16,9 @@ from support.warehouses import BigQueryEngine, table_rows
 
 from etl.config import Config
 from etl.errors import ConfigError, WarehouseError
+from etl.publish.header import parse
+from etl.publish.marts import build
+from etl.publish.queries import Query
 from etl.warehouses.base import staging_name
 from etl.warehouses.bigquery import BigQueryWarehouse, connect
 from etl.warehouses.bigquery.client import STORAGE_EMULATOR
@@ -237,6 +240,39 @@ def test_marts_are_published_at_one_instant_and_again_with_other_columns(opened:
         expected = [(value.split()[0].strip("'"),)]
         assert [(str(row[0]),) for row in table_rows(opened, "one", "marts")] == expected
     assert opened.tables("marts") == ["one", "two"]
+
+
+BY_MONTHS = """\
+-- question: How much was ordered?
+-- grain: one row a day
+-- columns:
+--   day DATE: the day
+--   n INT64: how much
+-- partition: day
+-- incremental: here
+-- tests:
+--   positive: SELECT * FROM marts.daily WHERE n < 0
+WITH here AS (SELECT day, n FROM raw.orders)
+SELECT day, SUM(n) AS n FROM here GROUP BY day"""
+
+
+def test_a_mart_is_built_by_months(opened: BigQueryWarehouse) -> None:
+    query = Query("daily", "test", BY_MONTHS, parse(BY_MONTHS, "daily"))
+    january, february, march = date(2024, 1, 5), date(2024, 2, 5), date(2024, 3, 1)
+    opened.replace(_staged(opened, (1, january, 1), (2, february, 2), (3, february, 3)), "orders", [])
+    (first,) = build(opened, {"daily": query}, lambda: None)
+    assert (first.renewed, first.rows) == (None, 2)
+    opened.commit([f"UPDATE {opened.relation('raw', 'orders')} SET day = DATE '{march}' WHERE id = 3"])
+    assert first.months
+    (second,) = build(opened, {"daily": query}, lambda: None, {"daily": first.months})
+    assert (second.renewed, second.rows) == (2, 3)
+    rows = sorted(
+        (row["day"], row["n"]) for row in opened.query(f"SELECT * FROM {opened.relation('marts', 'daily')}").to_pylist()
+    )
+    assert rows == [(january, 1), (february, 2), (march, 3)]
+    partitioned = opened._rest.get_table(opened._reference("marts", "daily")).time_partitioning
+    assert partitioned is None or partitioned.field == "day", "the emulator may leave the layout out"
+    opened.alter([f"DROP TABLE {opened.relation('marts', 'daily')}"])
 
 
 def test_a_spool_that_cannot_be_written_is_said(

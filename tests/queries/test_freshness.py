@@ -10,9 +10,10 @@ import pytest
 from support.elsewhere import sqlite_elsewhere
 
 from etl.config import Config
-from etl.errors import GateShutError
+from etl.errors import GateShutError, WarehouseError
 from etl.publish import queries as found
 from etl.session import Session, open_session
+from etl.warehouses.duckdb import DuckDbWarehouse
 from generators.health import generate
 
 BUILT_OF_MOVEMENTS = {
@@ -98,6 +99,76 @@ def test_a_mart_that_somebody_dropped_is_built_again(session: Session) -> None:
     built(session)
     session.warehouse.commit(["DROP TABLE marts.mrr_movements"])
     assert built(session) == {"mrr_movements"}
+
+
+BY_MONTHS = """
+-- partition: start_date
+-- incremental: here
+WITH here AS (SELECT * FROM raw.day06_subscriptions)
+SELECT subscription_id, start_date FROM here
+"""
+
+
+@pytest.fixture
+def by_months(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of the marts becomes one that is built by months."""
+    read = found.read
+
+    def edited(world: str, name: str, source: Any) -> found.Query:
+        if name != "day06_churn_by_cohort":
+            return read(world, name, source)
+        head = "-- question: q\n-- grain: g\n-- columns:\n--   subscription_id STRING: id\n--   start_date DATE: day"
+        text = head + BY_MONTHS
+        return found.Query(name, world, text, found.parse(text, name))
+
+    monkeypatch.setattr(found, "read", edited)
+
+
+def renewed(session: Session) -> int | None:
+    (result,) = session.build_marts(["day06_churn_by_cohort"])
+    assert result.is_built == (result.renewed != 0)
+    held = session.warehouse.query("SELECT COUNT(*) AS n FROM marts.day06_churn_by_cohort")["n"][0].as_py()
+    there = session.warehouse.query("SELECT COUNT(*) AS n FROM raw.day06_subscriptions")["n"][0].as_py()
+    assert held == there == result.rows
+    return result.renewed
+
+
+MOVED = "UPDATE day06_subscriptions SET start_date = '2023-01-01' WHERE rowid = 1"
+
+
+@pytest.mark.usefixtures("by_months")
+def test_months_are_remembered_with_the_build(session: Session, source: Path) -> None:
+    assert renewed(session) is None, "nothing is known yet"
+    assert not sqlite_elsewhere(str(source), [MOVED])
+    list(session.sync())
+    assert renewed(session) in (1, 2), "the month it left, and the one it came to"
+    assert not sqlite_elsewhere(str(source), ["UPDATE day06_subscriptions SET mrr = mrr WHERE rowid = 1"])
+    list(session.sync(full=True))
+    assert renewed(session) == 0, "the same rows, loaded again"
+    session.warehouse.commit(["DELETE FROM marts.day06_churn_by_cohort WHERE start_date < DATE '2024-06-01'"])
+    list(session.sync(full=True))
+    assert renewed(session) is None, "somebody has changed what was published"
+
+
+@pytest.mark.usefixtures("by_months")
+def test_a_build_that_was_not_published_is_not_remembered(
+    session: Session, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewed(session)
+    before = session.ledger.newest_builds()
+    assert not sqlite_elsewhere(str(source), [MOVED])
+    list(session.sync())
+    publish = DuckDbWarehouse.publish
+
+    def failing(self: DuckDbWarehouse, marts: Any, replaced: Any, statements: Any) -> None:
+        publish(self, marts, replaced, [*statements, "SELECT error('killed in the last statement')"])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DuckDbWarehouse, "publish", failing)
+        with pytest.raises(WarehouseError, match="killed in the last statement"):
+            renewed(session)
+    assert session.ledger.newest_builds() == before
+    assert renewed(session) in (1, 2)
 
 
 def test_what_was_loaded_since_shuts_the_gate_for_unchanged_marts_too(session: Session, source: Path) -> None:

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -147,26 +148,28 @@ class BigQueryWarehouse(Warehouse):
         within = staged_range(self, table, Stored.of(held), target, staged) if held else ""
         return self.dialect.merge(target, staged, names, table.key, within)
 
-    def publish(self, marts: Mapping[str, str]) -> None:
+    def publish(
+        self,
+        marts: Mapping[str, str],
+        replaced: Mapping[str, str] = MappingProxyType({}),
+        statements: Sequence[Statement | str] = (),
+    ) -> None:
         """All at one instant: DDL cannot be part of a transaction, so rows are exchanged and not tables.
 
         https://cloud.google.com/bigquery/docs/transactions#limitations
         """
         prepared: list[str] = []
-        exchanged: list[str] = []
+        exchanged: list[Statement | str] = []
         for name, aside in marts.items():
             relation, built = self.relation("marts", name), self.relation("marts", aside)
             held, new = self._table("marts", name), self._table("marts", aside)
             if new is None:
                 raise WarehouseError(f"mart {aside} is gone before it was published", "run the same command again")
-            if held is None or Stored.of(held) != Stored.of(new):
+            if name not in replaced and (held is None or Stored.of(held) != Stored.of(new)):
                 prepared += [f"DROP TABLE IF EXISTS {relation}", f"CREATE TABLE {relation} LIKE {built}"]
-            exchanged += [
-                f"DELETE FROM {relation} WHERE TRUE",
-                self.dialect.insert_from(relation, built, [field.name for field in new.schema]),
-            ]
+            exchanged += self._exchange(relation, built, aside, replaced.get(name, "TRUE"))
         self.alter(prepared)
-        self.commit(exchanged)
+        self.commit([*exchanged, *statements])
         self.alter([f"DROP TABLE {self.relation('marts', aside)}" for aside in marts.values()])
 
     @contextmanager
