@@ -2,7 +2,8 @@
 
 It is made for DuckDB 2.0, for which its extensions do not come as packages. Two things are different
 in DuckDB 1.5: a time zone is not set while connecting (the extension that knows zones would have to be
-there already), and a BEGIN inside of a transaction breaks that transaction.
+there already), and a BEGIN inside of a transaction breaks that transaction. What it looks up at every
+statement is looked up where it is written down (see ``bigquery_emulator_lookups.py``).
 """
 
 from __future__ import annotations
@@ -28,6 +29,21 @@ def _connect_then_set_zone(*arguments: Any, config: dict[str, Any] | None = None
     if zone:
         connection.execute(f"SET GLOBAL TimeZone = '{zone}'")
     return connection
+
+
+class _OwnTables:
+    """A cursor that is not asked for temporary tables: each query has its own, which has none at first."""
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def sql(self, sql: str, *arguments: Any, **named: Any) -> Any:
+        if sql == "SELECT table_name FROM duckdb_tables() WHERE temporary":
+            sql = "SELECT '' WHERE false"
+        return self._cursor.sql(sql, *arguments, **named)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
 
 
 class _InTransaction:
@@ -58,13 +74,14 @@ def _end_with(process: int) -> None:
 
 duckdb.connect = _connect_then_set_zone
 
+import bigquery_emulator_lookups  # noqa: E402
 from local_bigquery.cli import main  # noqa: E402
-from local_bigquery.jobs import merge  # noqa: E402
+from local_bigquery.jobs import merge, query  # noqa: E402
 from local_bigquery.settings import settings  # noqa: E402
 from local_bigquery.sql.script import Interpreter  # noqa: E402
 
 _open: set[int] = set()
-_run, _sql, _merge = Interpreter.run, Interpreter.sql, merge.run
+_run, _sql, _merge, _execute = Interpreter.run, Interpreter.sql, merge.run, query.execute
 
 
 def _run_script(self: Any, statements: Any) -> None:
@@ -85,7 +102,14 @@ def _run_merge(cursor: Any, tree: Any, context: Any) -> Any:
     return _merge(_InTransaction(cursor) if id(cursor) in _open else cursor, tree, context)
 
 
+def _execute_query(cursor: Any, *arguments: Any, session: Any = None, **named: Any) -> Any:
+    # Listing the temporary tables lists all there are.
+    return _execute(cursor if session else _OwnTables(cursor), *arguments, session=session, **named)
+
+
+query.execute = _execute_query
 Interpreter.run, Interpreter.sql, merge.run = _run_script, _run_statement, _run_merge
+bigquery_emulator_lookups.use()
 
 # What it stores beside its own engine's SQL, such as CLUSTER BY, is no news.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
