@@ -42,7 +42,7 @@ def convert(batch: pa.RecordBatch, table: Table, lost: Tally) -> pa.RecordBatch:
     Raises ``SourceError`` that names the column if a value does not fit.
     """
     columns = zip(batch.columns, table.columns, strict=True)
-    arrays = [_column(array, column, table.name, lost) for array, column in columns]
+    arrays = [_column(array, column, table.target, lost) for array, column in columns]
     return pa.RecordBatch.from_arrays(arrays, schema=table.arrow)
 
 

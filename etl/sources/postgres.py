@@ -227,7 +227,7 @@ class PostgresSnapshot(Snapshot):
         name = _D.string(_D.qualify(table.schema, table.name))
         if not self._rows(INTACT.format(name=name))[0]["intact"]:
             raise SourceError(
-                f"table {table.name} was truncated, rewritten or replaced after this run's snapshot was taken",
+                f"table {table.target} was truncated, rewritten or replaced after this run's snapshot was taken",
                 "run the same command again",
             )
 
@@ -238,7 +238,7 @@ class PostgresSnapshot(Snapshot):
     def _batches(self, table: Table, relation: str) -> Iterator[pa.RecordBatch]:
         """Typed batches of what follows FROM, in which the table is called t."""
         lost = Tally()  # which stays empty: nothing arrives as text that was an instant
-        with self._statement(f"table {table.name}") as cursor:
+        with self._statement(f"table {table.target}") as cursor:
             cursor.execute(self.select(table, relation))
             for batch in cursor.fetch_record_batch():
                 yield convert(batch, table, lost)

@@ -351,16 +351,16 @@ class _Backfill:
         table, sync_first = self._table, f"run: etl sync {self._table.target}"
         newest, held = self._ledger.newest_load(table.target), self._warehouse.columns("raw", table.target)
         if newest is None or not held:
-            raise RunError(f"table {table.name} has not been synced", sync_first)
+            raise RunError(f"table {table.target} has not been synced", sync_first)
         if newest.source != self._source.identity:
             raise StoppedTableError(
-                f"table {table.name} was loaded from {newest.source}, but the source is {self._source.identity}",
+                f"table {table.target} was loaded from {newest.source}, but the source is {self._source.identity}",
                 f"if that is right, load it anew: etl sync {table.target} --full",
             )
         refuse_hardening(table, newest)
         drift = drift_of(self._warehouse.dialect, table, held)
         if drift:
-            raise RunError(f"table {table.name} has changed in the source: {drift.describe()}", sync_first)
+            raise RunError(f"table {table.target} has changed in the source: {drift.describe()}", sync_first)
         return newest
 
 

@@ -109,7 +109,7 @@ class _TableSync:
         check = self._ledger.newest_checks().get(self._table.target)
         if check is None or check.load_id != newest.load_id or not check.equal:
             raise LostRaceError(
-                f"table {self._table.name}: another run has loaded it meanwhile, but not proven it",
+                f"table {self._table.target}: another run has loaded it meanwhile, but not proven it",
                 "run the same command again",
             )
         log.info("%s: another run has brought and proven a later state meanwhile", self._table.target)
@@ -258,7 +258,8 @@ class _TableSync:
     def _refuse_other_source(self, newest: Load) -> None:
         if newest.source != self._context.identity:
             raise StoppedTableError(
-                f"table {self._table.name} was loaded from {newest.source}, but the source is {self._context.identity}",
+                f"table {self._table.target} was loaded from {newest.source}, "
+                f"but the source is {self._context.identity}",
                 f"if that is right, load it anew: etl sync {self._table.target} --full",
             )
 

@@ -105,7 +105,7 @@ class Comparer:
         counted = self._snapshot.count(table, part)
         if counted != ours.rows and self._snapshot.consistent:
             raise SourceError(
-                f"table {table.name}: the source counts {counted} rows but its reader delivered {ours.rows}",
+                f"table {table.target}: the source counts {counted} rows but its reader delivered {ours.rows}",
                 "do not trust this copy; report the driver's version and the table's definition",
             )
         located = None if ours == theirs else locate(self._scratch, table, source, warehouse)
@@ -150,7 +150,7 @@ class Comparer:
     def _streams(self, table: Table, proof: EngineProof, side: str) -> bool:
         failed = ", ".join(map(str, proof.failures(table)))
         if failed and self._mode is Mode.PUSHDOWN:
-            raise ConfigError(f"table {table.name}: the {side} fails the proof for {failed}", "use --mode auto")
+            raise ConfigError(f"table {table.target}: the {side} fails the proof for {failed}", "use --mode auto")
         if failed:
-            log.warning("%s: the %s fails the proof for %s; streaming", table.name, side, failed)
+            log.warning("%s: the %s fails the proof for %s; streaming", table.target, side, failed)
         return bool(failed) or self._mode is Mode.STREAM

@@ -69,7 +69,8 @@ def drift_of(dialect: WarehouseDialect, table: Table, target: Mapping[str, str])
         elif held != dialect.catalog_type(column.type):
             if not _widens(held, column.type):
                 raise StoppedTableError(
-                    f"table {table.name}: column {column.name} is {column.type} in the source, {held} in the warehouse",
+                    f"table {table.target}: "
+                    f"column {column.name} is {column.type} in the source, {held} in the warehouse",
                     f"load it anew in the new type: etl sync {table.target} --full",
                 )
             widened[column.name] = wanted

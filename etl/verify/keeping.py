@@ -35,10 +35,12 @@ class Keeper:
 
         A marked row whose key is in ``rows`` is deleted: it is in the source again.
         """
+        within = self._warehouse.within(self._table, keys)
         if not self._table.soft:
-            return [self._dialect.delete_matching(self._target, keys, self._table.key)]
-        replaced = [self._dialect.delete_matching(self._target, rows, self._table.key)] if rows else []
-        return [*replaced, mark(self._dialect, self._target, keys, self._table, load.snapshot_at)]
+            return [self._dialect.delete_matching(self._target, keys, self._table.key, within)]
+        # Rows that come back have keys that were located, so they lie within the same parts.
+        replaced = [self._dialect.delete_matching(self._target, rows, self._table.key, within)] if rows else []
+        return [*replaced, mark(self._dialect, self._target, keys, self._table, load.snapshot_at, within)]
 
     def carry(self, staging: str, load: Load) -> list[str]:
         """Put the rows that are in the copy but not in relation ``staging`` into it, marked as deleted."""
@@ -49,7 +51,7 @@ class Keeper:
         names = [name for name, type_ in held.items() if wanted.get(name, type_) == type_ and name != DELETED_AT.name]
         if not set(self._table.key) <= set(names):
             raise StoppedTableError(
-                f"table {self._table.name}: its key has another type, so rows marked as deleted cannot be kept",
+                f"table {self._table.target}: its key has another type, so rows marked as deleted cannot be kept",
                 'drop them: deletes = "hard", and load it anew with --full',
             )
         marked = self._dialect.quote(DELETED_AT.name)
@@ -163,17 +165,18 @@ def refuse_hardening(table: Table, newest: Load) -> None:
     """Raise ``StoppedTableError`` if the copy holds marked rows and is to hold none: whoever goes on deletes them."""
     if keeps_deleted(newest) and not table.soft:
         raise StoppedTableError(
-            f"table {table.name} holds rows that are marked as deleted, but is to hold none from now on",
+            f"table {table.target} holds rows that are marked as deleted, but is to hold none from now on",
             f'drop them with: etl sync {table.target} --full, or keep them with deletes = "soft"',
         )
 
 
-def mark(dialect: WarehouseDialect, target: str, keys: str, table: Table, at: datetime) -> str:
-    """Mark the live rows of the target whose key is in relation ``keys`` as deleted."""
+def mark(dialect: WarehouseDialect, target: str, keys: str, table: Table, at: datetime, within: str = "") -> str:
+    """Mark the live rows of the target whose key is in relation ``keys`` as deleted; ``within`` as for a merge."""
     marked = dialect.quote(DELETED_AT.name)
     matched = " AND ".join(f"etl_t.{q} = etl_k.{q}" for q in map(dialect.quote, table.key))
+    where = f"({within}) AND " if within else ""
     return (
-        f"UPDATE {target} AS etl_t SET {marked} = {_literal(dialect, at)} WHERE {marked} IS NULL "
+        f"UPDATE {target} AS etl_t SET {marked} = {_literal(dialect, at)} WHERE {where}{marked} IS NULL "
         f"AND EXISTS (SELECT 1 FROM {keys} AS etl_k WHERE {matched})"
     )
 

@@ -79,7 +79,7 @@ class ReaderProof:
                 raise refusal(table, column)
             if column.type.kind is Kind.DECIMAL and (column.type.precision or 0) > MAX_DIGITS:
                 raise SourceError(
-                    f"table {table.name}, column {column.name}: {column.type} has more than {MAX_DIGITS} digits",
+                    f"table {table.target}, column {column.name}: {column.type} has more than {MAX_DIGITS} digits",
                     "exclude the table in etl.toml, or read the column as string",
                 )
         for family in _families(table):

@@ -64,7 +64,7 @@ def refuse_mass_deletion(table: Table, deletes: int, rows: int, max_share: float
     """Raise ``StoppedTableError`` if more than ``max_share`` of the warehouse's ``rows`` would vanish."""
     if deletes > max_share * rows:
         raise StoppedTableError(
-            f"table {table.name}: {deletes:,} of the warehouse's {rows:,} rows are gone from the source",
+            f"table {table.target}: {deletes:,} of the warehouse's {rows:,} rows are gone from the source",
             "if that is right, call once with ETL_SYNC_MAX_DELETE_SHARE=1",
         )
 

@@ -136,7 +136,9 @@ class Sampler:
         alone = Table(table.name, (column,))
         failed = [side for side, proof in self._proofs.items() if proof.failures(alone)]
         for side in failed:
-            log.warning("%s.%s: the %s fails the proof for %s; no samples", table.name, column.name, side, column.type)
+            log.warning(
+                "%s.%s: the %s fails the proof for %s; no samples", table.target, column.name, side, column.type
+            )
         return not failed
 
 
@@ -144,7 +146,7 @@ def _require(warehouse: Warehouse, table: Table) -> None:
     held = warehouse.columns("raw", table.target)
     missing = [column.name for column in table.columns if column.name not in held]
     if missing:
-        what = f"column {missing[0]} of table {table.name}" if held else f"table {table.name}"
+        what = f"column {missing[0]} of table {table.target}" if held else f"table {table.target}"
         raise RunError(f"{what} has not been synced", f"run: etl sync {table.target}")
 
 

@@ -108,12 +108,12 @@ class Verifier:
         newest = self._ledger.newest_load(table.target)
         held = self._warehouse.columns("raw", table.target)
         if newest is None or not held:
-            raise RunError(f"table {table.name} has not been synced", f"run: etl sync {table.target}")
+            raise RunError(f"table {table.target} has not been synced", f"run: etl sync {table.target}")
         refuse_hardening(table, newest)
         drift = drift_of(self._warehouse.dialect, table, held)
         if drift:
             raise RunError(
-                f"table {table.name} cannot be compared, the source has changed: {drift.describe()}",
+                f"table {table.target} cannot be compared, the source has changed: {drift.describe()}",
                 f"run: etl sync {table.target}",
             )
         return newest

@@ -52,6 +52,19 @@ def _made(project: Project, declared: str, value: str) -> None:
     )
 
 
+def test_a_message_names_a_table_of_another_schema_as_the_configuration_does(project: Project) -> None:
+    project.source.execute(
+        "CREATE SCHEMA sales",
+        'CREATE TABLE sales."Order" (id int PRIMARY KEY, n numeric)',
+        """INSERT INTO sales."Order" VALUES (1, '1e30')""",
+    )
+    failed = project.failed("sales__Order")
+    assert "table sales__Order, column n: a value is not decimal(38,18)" in failed.error.message
+    assert '[tables."sales__Order".columns] "n" = "string"' in failed.error.remedy
+    wishes = {"sales__Order": {"columns": {"n": "string"}}}
+    assert project.synced("sales__Order", tables=wishes).check.equal
+
+
 @pytest.mark.parametrize("declared", REFUSED)
 def test_a_type_that_no_warehouse_has_stops_its_table_until_a_form_is_chosen(project: Project, declared: str) -> None:
     value, text, json = REFUSED[declared]

@@ -34,7 +34,7 @@ class Layouts:
         partition = table.column(wish.partition) if wish.partition else None
         if partition and partition.type.kind not in PARTITIONED_BY:
             raise WarehouseError(
-                f"table {table.name} cannot be partitioned by {partition.name}, which is {partition.type}",
+                f"table {table.target} cannot be partitioned by {partition.name}, which is {partition.type}",
                 f"name a date, datetime, timestamp or int: [tables.{table.target}] partition",
             )
         return Layout(
@@ -52,7 +52,7 @@ class Layouts:
             if column is None or column.type.kind not in CLUSTERED_BY:
                 what = f"is {column.type}" if column else "is not one of its columns"
                 raise WarehouseError(
-                    f"table {table.name} cannot be clustered by {name}, which {what}",
+                    f"table {table.target} cannot be clustered by {name}, which {what}",
                     f"name up to {MOST_CLUSTERED} columns that can be ordered: [tables.{table.target}] cluster",
                 )
         return names
