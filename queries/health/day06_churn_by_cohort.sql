@@ -6,7 +6,7 @@
 --   signup_month DATE: first day of the month of signup; the cohort
 --   customers INT64: customers who signed up in it
 --   churned_customers INT64: those who have left
---   active_customers INT64: those who have not
+--   active_customers INT64: those who are subscribed; a customer who never subscribed is neither
 --   churn_rate FLOAT64: churned_customers / customers, 0 to 1
 --   churned_within_a_month INT64: those who left before the day a month after their signup
 --   average_days_to_churn FLOAT64: mean days covered of those who have left; NULL where nobody has
@@ -29,12 +29,13 @@
 --     WHERE cohorts.customers != raw_rows.customers OR cohorts.churned != raw_rows.churned
 --   parts_within_the_whole:
 --     SELECT * FROM marts.day06_churn_by_cohort
---     WHERE churned_customers + active_customers != customers OR churned_within_a_month > churned_customers
+--     WHERE churned_customers + active_customers > customers OR churned_within_a_month > churned_customers
 WITH people AS (
   SELECT
     DATE_TRUNC(customers.signup_date, MONTH) AS signup_month,
     customers.signup_date,
     steps.churned_on,
+    steps.customer_id IS NOT NULL AND steps.churned_on IS NULL AS is_active,
     COALESCE(steps.mrr, 0) AS mrr,
     DATE_DIFF(COALESCE(steps.churned_on, data.as_of), customers.signup_date, DAY) + 1 AS days
   FROM raw.day06_customers AS customers
@@ -46,7 +47,7 @@ SELECT
   signup_month,
   COUNT(*) AS customers,
   COUNT(churned_on) AS churned_customers,
-  COUNTIF(churned_on IS NULL) AS active_customers,
+  COUNTIF(is_active) AS active_customers,
   COUNT(churned_on) / COUNT(*) AS churn_rate,
   COUNTIF(churned_on < DATE_ADD(signup_date, INTERVAL 1 MONTH)) AS churned_within_a_month,
   AVG(IF(churned_on IS NULL, NULL, days)) AS average_days_to_churn,

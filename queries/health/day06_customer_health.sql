@@ -11,12 +11,12 @@
 --   tenure = months lived / FULL_TENURE_MONTHS, at most 1;
 --   growth = 1 if the price is higher than the first, 0.5 if it is the same, 0 if it is lower;
 --   value = LTV / CAC / FULL_LTV_TO_CAC, at most 1.
---   Health: churned; healthy from 70 on; stable from 40 on; at risk below.
+--   Health: none; churned; healthy from 70 on; stable from 40 on; at risk below.
 -- columns:
 --   customer_id STRING: raw.day06_customers.customer_id
 --   email STRING: the customer's address
 --   plan_tier STRING: the present tier, or the last one
---   status STRING: active or churned
+--   status STRING: active, churned, or none for a customer who never subscribed
 --   signup_date DATE: day of signup
 --   tenure_months FLOAT64: months from signup to the last day covered, or the as-of day
 --   first_mrr NUMERIC(18, 2): first monthly price
@@ -29,7 +29,7 @@
 --   cac FLOAT64: assumed cost of winning the customer
 --   ltv_to_cac FLOAT64: ltv / cac; NULL without a cac
 --   score FLOAT64: 0 to 100
---   health STRING: healthy, stable, at risk or churned
+--   health STRING: healthy, stable, at risk, churned or none
 -- tests:
 --   one_row_a_customer:
 --     SELECT customer_id FROM marts.day06_customer_health GROUP BY customer_id HAVING COUNT(*) > 1
@@ -42,7 +42,8 @@
 --     SELECT customer_id, score FROM marts.day06_customer_health WHERE NOT COALESCE(score BETWEEN 0 AND 100, FALSE)
 --   who_left_has_no_future:
 --     SELECT customer_id FROM marts.day06_customer_health
---     WHERE (status = 'churned') != (health = 'churned') OR health = 'churned' AND (mrr != 0 OR score != 0)
+--     WHERE (status = 'active') != (health IN ('healthy', 'stable', 'at risk'))
+--     OR status != 'active' AND (status != health OR mrr != 0 OR score != 0 OR expected_months != 0)
 --   mrr_agrees_with_the_summary:
 --     SELECT health.mrr, summary.ending_mrr
 --     FROM (SELECT COALESCE(SUM(mrr), 0) AS mrr FROM marts.day06_customer_health) AS health
@@ -58,7 +59,7 @@ histories AS (
     MAX(IF(steps.kind = 'new', steps.mrr, NULL)) AS first_mrr,
     MAX(IF(steps.next_start_date IS NULL, steps.mrr, NULL)) AS last_mrr,
     MAX(steps.churned_on) AS churned_on,
-    COUNTIF(steps.kind = 'expansion' AND steps.mrr > steps.previous_mrr) AS upgrades,
+    COUNTIF(steps.mrr > steps.previous_mrr) AS upgrades,
     COUNTIF(steps.kind = 'contraction') AS downgrades,
     SUM(
       CAST(steps.mrr AS FLOAT64)
@@ -133,7 +134,7 @@ SELECT
   customer_id,
   email,
   plan_tier,
-  IF(is_active, 'active', 'churned') AS status,
+  CASE WHEN is_active THEN 'active' WHEN first_mrr IS NULL THEN 'none' ELSE 'churned' END AS status,
   signup_date,
   tenure_months,
   COALESCE(first_mrr, 0) AS first_mrr,
@@ -147,6 +148,7 @@ SELECT
   ltv / NULLIF(cac, 0) AS ltv_to_cac,
   score,
   CASE
+    WHEN first_mrr IS NULL THEN 'none'
     WHEN NOT is_active THEN 'churned'
     WHEN score >= 70 THEN 'healthy'
     WHEN score >= 40 THEN 'stable'

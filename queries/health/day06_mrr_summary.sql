@@ -1,8 +1,9 @@
 -- question: How does monthly recurring revenue get from one month's end to the next?
 -- grain: one row a calendar month
 -- notes: The waterfall. The start is the end of the month before; a customer who leaves on a month's last
---   day is gone at its end. net_revenue_retention is what last month's revenue has become, new customers
---   left out; gross_revenue_retention leaves the expansion out as well.
+--   day is gone at its end. The movements count every event. The two retentions compare the ends of two months
+--   for those who paid at the start: what they pay now, and the same with nobody counted for more
+--   than before. Who comes and leaves within a month is in the movements and in neither retention.
 -- columns:
 --   month DATE: first day of the month
 --   starting_mrr NUMERIC(18, 2): MRR at the end of the month before
@@ -14,8 +15,8 @@
 --   ending_mrr NUMERIC(18, 2): MRR at the month's end
 --   active_customers INT64: customers at the month's end
 --   growth_rate FLOAT64: net_mrr / starting_mrr; NULL where that is 0
---   net_revenue_retention FLOAT64: (starting + expansion + contraction + churn) / starting; NULL where that is 0
---   gross_revenue_retention FLOAT64: (starting + contraction + churn) / starting, 0 to 1; NULL where that is 0
+--   net_revenue_retention FLOAT64: MRR now of those who paid at the start / starting_mrr; NULL where that is 0
+--   gross_revenue_retention FLOAT64: the same, none of them counted for more than at the start, 0 to 1; NULL where that is 0
 -- tests:
 --   movements_balance:
 --     SELECT month FROM marts.day06_mrr_summary
@@ -41,7 +42,11 @@
 --     ) AS customers
 --     WHERE summary.month = (SELECT MAX(month) FROM marts.months) AND summary.ending_mrr != customers.mrr
 --   shares_within_0_and_1:
---     SELECT month FROM marts.day06_mrr_summary WHERE gross_revenue_retention NOT BETWEEN 0 AND 1
+--     SELECT month FROM marts.day06_mrr_summary
+--     WHERE gross_revenue_retention NOT BETWEEN 0 AND 1 OR gross_revenue_retention > net_revenue_retention
+--   signs:
+--     SELECT month FROM marts.day06_mrr_summary
+--     WHERE new_mrr < 0 OR expansion_mrr < 0 OR contraction_mrr > 0 OR churn_mrr > 0 OR active_customers < 0
 WITH heads AS (
   SELECT month, SUM(heads) AS heads
   FROM (
@@ -50,6 +55,26 @@ WITH heads AS (
     SELECT DATE_TRUNC(churned_on, MONTH), -1 FROM marts.subscription_steps WHERE churned_on IS NOT NULL
   ) AS changes
   GROUP BY month
+),
+month_ends AS (
+  SELECT months.month, steps.customer_id, SUM(steps.mrr) AS mrr
+  FROM marts.months AS months
+  INNER JOIN marts.subscription_steps AS steps
+    ON steps.start_date <= months.last_day
+    AND COALESCE(steps.next_start_date > months.last_day, TRUE)
+    AND COALESCE(steps.churned_on > months.last_day, TRUE)
+  GROUP BY months.month, steps.customer_id
+),
+kept AS (
+  SELECT
+    DATE_ADD(before.month, INTERVAL 1 MONTH) AS month,
+    SUM(COALESCE(now.mrr, 0)) AS mrr,
+    SUM(LEAST(COALESCE(now.mrr, 0), before.mrr)) AS steady_mrr
+  FROM month_ends AS before
+  LEFT JOIN month_ends AS now
+    ON now.customer_id = before.customer_id AND now.month = DATE_ADD(before.month, INTERVAL 1 MONTH)
+  WHERE before.mrr > 0
+  GROUP BY before.month
 ),
 running AS (
   SELECT
@@ -65,17 +90,19 @@ running AS (
   LEFT JOIN heads ON heads.month = movements.month
 )
 SELECT
-  month,
-  ending_mrr - net_mrr AS starting_mrr,
-  new_mrr,
-  expansion_mrr,
-  contraction_mrr,
-  churn_mrr,
-  net_mrr,
-  ending_mrr,
-  active_customers,
-  CAST(net_mrr AS FLOAT64) / NULLIF(CAST(ending_mrr - net_mrr AS FLOAT64), 0) AS growth_rate,
-  CAST(ending_mrr - new_mrr AS FLOAT64) / NULLIF(CAST(ending_mrr - net_mrr AS FLOAT64), 0) AS net_revenue_retention,
-  CAST(ending_mrr - new_mrr - expansion_mrr AS FLOAT64) / NULLIF(CAST(ending_mrr - net_mrr AS FLOAT64), 0)
+  running.month,
+  running.ending_mrr - running.net_mrr AS starting_mrr,
+  running.new_mrr,
+  running.expansion_mrr,
+  running.contraction_mrr,
+  running.churn_mrr,
+  running.net_mrr,
+  running.ending_mrr,
+  running.active_customers,
+  CAST(running.net_mrr AS FLOAT64) / NULLIF(CAST(running.ending_mrr - running.net_mrr AS FLOAT64), 0) AS growth_rate,
+  CAST(kept.mrr AS FLOAT64) / NULLIF(CAST(running.ending_mrr - running.net_mrr AS FLOAT64), 0)
+    AS net_revenue_retention,
+  CAST(kept.steady_mrr AS FLOAT64) / NULLIF(CAST(running.ending_mrr - running.net_mrr AS FLOAT64), 0)
     AS gross_revenue_retention
 FROM running
+LEFT JOIN kept ON kept.month = running.month

@@ -50,7 +50,10 @@ def _rows(frame: pd.DataFrame) -> Rows:
 
 
 def lives(raw: Frames) -> list[Life]:
-    periods = sorted(_rows(raw["day06_subscriptions"]), key=lambda p: (p["start_date"], p["end_date"] or date.max))
+    periods = sorted(
+        _rows(raw["day06_subscriptions"]),
+        key=lambda p: (p["start_date"], p["end_date"] or date.max, p["subscription_id"]),
+    )
     return [
         Life(customer, [p for p in periods if p["customer_id"] == customer["customer_id"]])
         for customer in _rows(raw["day06_customers"])
@@ -150,17 +153,22 @@ def day06_mrr_summary(raw: Frames) -> Rows:
         begun = {id(life): bool(life.periods) and life.periods[0]["start_date"] < morning for life in people}
         now = {id(life): _paid_by(life, morning) if begun[id(life)] else ZERO for life in people}
         start, end = sum(before.values(), ZERO), sum(now.values(), ZERO)
-        steady = start - moved["contraction_mrr"] - moved["churn_mrr"]
+        were = [life for life in people if before[id(life)]]
+        kept = sum((now[id(life)] for life in were), ZERO)
+        steady = sum((min(now[id(life)], before[id(life)]) for life in were), ZERO)
         found.append(
             {
                 "month": month,
                 "starting_mrr": start,
                 "new_mrr": moved["new_mrr"],
+                "expansion_mrr": moved["expansion_mrr"],
                 "contraction_mrr": -moved["contraction_mrr"],
                 "churn_mrr": -moved["churn_mrr"],
+                "net_mrr": end - start,
                 "ending_mrr": end,
                 "active_customers": sum(begun[id(life)] and not _gone(life, morning) for life in people),
                 "growth_rate": float(end - start) / float(start) if start else None,
+                "net_revenue_retention": float(kept) / float(start) if start else None,
                 "gross_revenue_retention": float(steady) / float(start) if start else None,
             }
         )
@@ -196,7 +204,7 @@ def day06_churn_by_cohort(raw: Frames) -> Rows:
                 "signup_month": month,
                 "customers": len(members),
                 "churned_customers": len(left),
-                "active_customers": len(members) - len(left),
+                "active_customers": sum(bool(life.periods) and not life.left_on for life in members),
                 "churn_rate": len(left) / len(members),
                 "churned_within_a_month": sum(
                     life.left_on < later(life.customer["signup_date"], 1) for life in left if life.left_on
@@ -279,20 +287,26 @@ def day06_customer_health(raw: Frames) -> Rows:
             value = min(ltv / cac / FULL_LTV_TO_CAC, 1) if cac else 0
             score = 40 * min(lived[id(life)] / FULL_TENURE_MONTHS, 1) + 30 * growth + 30 * value
         health = "healthy" if score >= 70 else "stable" if score >= 40 else "at risk"
+        gone = "churned" if prices else "none"
         found.append(
             {
                 "customer_id": life.customer["customer_id"],
-                "status": "active" if active else "churned",
+                "email": life.customer["email"],
+                "plan_tier": life.customer["plan_tier"],
+                "signup_date": life.customer["signup_date"],
+                "status": "active" if active else gone,
                 "tenure_months": lived[id(life)],
+                "first_mrr": prices[0] if prices else ZERO,
                 "mrr": prices[-1] if active else ZERO,
                 "upgrades": sum(b > a for a, b in pairwise(prices)),
                 "downgrades": sum(b < a for a, b in pairwise(prices)),
                 "revenue": float(revenue),
+                "expected_months": float(ahead) if active else 0.0,
                 "ltv": float(ltv),
                 "cac": None if cac is None else float(cac),
                 "ltv_to_cac": float(ltv / cac) if cac else None,
                 "score": float(score),
-                "health": health if active else "churned",
+                "health": health if active else gone,
             }
         )
     return found

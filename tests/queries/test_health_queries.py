@@ -12,6 +12,7 @@ import health_oracles
 import mart_reference as reference
 import pandas as pd
 import pytest
+from health_worlds import random_health
 from mart_worlds import World, stored, world_of
 from test_against_pandas import comparable
 
@@ -28,11 +29,16 @@ D = Decimal
 Marts = Callable[..., Callable[[str], list[dict[str, Any]]]]
 
 
-@pytest.fixture(scope="module", params=[(500, 42), (60, 7), (0, 1)], ids=str)
+@pytest.fixture(scope="module", params=[(500, 42), (0, 1), "edges 1", "edges 2"], ids=str)
 def built(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[World, DuckDbWarehouse]]:
-    contents = {name: batch.to_pylist() for name, batch in batches(*request.param).items()}
+    edges = isinstance(request.param, str)
+    contents = (
+        random_health(int(request.param.split()[1]))
+        if edges
+        else {name: batch.to_pylist() for name, batch in batches(*request.param).items()}
+    )
     warehouse = stored(contents, tmp_path_factory.mktemp("health") / "warehouse.duckdb", metadata)
     build(warehouse, HEALTH, lambda: None)
     yield contents, warehouse
@@ -62,7 +68,7 @@ def test_mart_is_what_a_plain_computation_makes_of_the_rows(mart: str, built: tu
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, DuckDbWarehouse]]:
-    contents = {name: batch.to_pylist() for name, batch in batches(40, 3).items()}
+    contents = random_health(3, customers=20)
     warehouse = stored(contents, tmp_path_factory.mktemp("small") / "warehouse.duckdb", metadata)
     build(warehouse, HEALTH, lambda: None)
     yield contents, warehouse
@@ -235,3 +241,111 @@ def test_a_stored_movement_that_is_a_cent_off_fails_the_build(marts: Marts) -> N
             subscriptions=[subscription("s", "a", date(2024, 1, 5), None, "10.00")],
             mrr_movements=[movement(JAN, new="10.01")],
         )
+
+
+def test_a_customer_who_never_subscribed_and_one_who_pays_nothing(marts: Marts) -> None:
+    """Alone in its month each: nothing to divide by, nobody lost, nothing healthy."""
+    read = marts(
+        customers=[customer("a", date(2024, 1, 31), "0.00"), customer("b", date(2024, 2, 29), "0.00", tier="Pro")],
+        subscriptions=[subscription("s", "b", date(2024, 2, 29), None, "0.00", "Pro")],
+        mrr_movements=[movement(JAN), movement(FEB)],
+    )
+    assert read(
+        "SELECT signup_month, churned_customers, active_customers, average_days_to_churn, churned_mrr, remaining_mrr "
+        "FROM marts.day06_churn_by_cohort ORDER BY 1"
+    ) == [
+        {"signup_month": month, "churned_customers": 0, "active_customers": active, "average_days_to_churn": None,
+         "churned_mrr": D("0.00"), "remaining_mrr": D("0.00")}
+        for month, active in ((JAN, 0), (FEB, 1))
+    ]  # fmt: skip
+    curve = read("SELECT * FROM marts.day06_retention_curves ORDER BY signup_month, months_since")
+    assert [(row["eligible_customers"], row["retained_customers"], row["retention"]) for row in curve] == [
+        (1, 0, 0.0), (1, 0, 0.0), (1, 1, 1.0),
+    ]  # fmt: skip
+    assert {(row["starting_mrr"], row["retained_mrr"], row["revenue_retention"]) for row in curve} == {
+        (D("0.00"), D("0.00"), None)
+    }
+    summary = read("SELECT ending_mrr, active_customers, net_revenue_retention FROM marts.day06_mrr_summary ORDER BY 2")
+    assert [tuple(row.values()) for row in summary] == [(D("0.00"), 0, None), (D("0.00"), 1, None)]
+    rows = {row["customer_id"]: row for row in read("SELECT * FROM marts.day06_customer_health")}
+    none = {"status": "none", "health": "none", "first_mrr": D("0.00"), "mrr": D("0.00"), "upgrades": 0, "revenue": 0.0}
+    assert {name: rows["a"][name] for name in none} == none
+    assert (rows["a"]["ltv"], rows["a"]["cac"], rows["a"]["ltv_to_cac"], rows["a"]["score"]) == (0.0, None, None, 0.0)
+    assert (rows["b"]["ltv"], rows["b"]["cac"], rows["b"]["ltv_to_cac"]) == (0.0, 0.0, None)
+    # A day of tenure and half the points for an unchanged price; none for a value without a cost.
+    assert rows["b"]["score"] == pytest.approx(40 / 365.25 + 15)
+
+
+def test_two_subscriptions_of_one_day_follow_by_their_ends_and_then_their_ids(marts: Marts) -> None:
+    day = date(2024, 1, 31)
+    read = marts(
+        customers=[customer("a", day, "20.00"), customer("b", day, "5.00", "churned")],
+        subscriptions=[
+            subscription("s1", "a", day, None, "20.00"),
+            subscription("s2", "a", day, day, "10.00"),
+            subscription("s4", "b", day, day, "5.00"),
+            subscription("s3", "b", day, day, "5.00"),
+        ],
+        mrr_movements=[movement(JAN, new="15", expansion="10", churn="5")],
+    )
+    assert [
+        tuple(row.values())
+        for row in read("SELECT subscription_id, kind, churned_on FROM marts.subscription_steps ORDER BY 1")
+    ] == [("s1", "expansion", None), ("s2", "new", None), ("s3", "new", None), ("s4", "expansion", day)]
+    assert read("SELECT upgrades, downgrades FROM marts.day06_customer_health ORDER BY customer_id") == [
+        {"upgrades": 1, "downgrades": 0}, {"upgrades": 0, "downgrades": 0},
+    ]  # fmt: skip
+
+
+def test_who_comes_and_goes_within_a_month_is_in_no_retention(marts: Marts) -> None:
+    """Of 10.00 at the start all is kept; 30.00 that came and went would make it less than nothing."""
+    read = marts(
+        customers=[customer("a", JAN, "10.00"), customer("b", FEB, "30.00", "churned")],
+        subscriptions=[
+            subscription("s1", "a", JAN, None, "10.00"),
+            subscription("s2", "b", FEB, date(2024, 2, 28), "30.00"),
+        ],
+        mrr_movements=[movement(JAN, new="10"), movement(FEB, new="30", churn="30")],
+    )
+    row = read("SELECT * FROM marts.day06_mrr_summary WHERE month = '2024-02-01'")[0]
+    assert (row["new_mrr"], row["churn_mrr"], row["net_mrr"]) == (D("30.00"), D("-30.00"), D("0.00"))
+    assert (row["net_revenue_retention"], row["gross_revenue_retention"]) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize(("left_on", "within"), [(date(2024, 2, 28), 1), (date(2024, 2, 29), 0), (date(2024, 3, 1), 0)])
+def test_a_month_after_the_last_of_january(marts: Marts, left_on: date, within: int) -> None:
+    start = date(2024, 1, 31)
+    churn = {date(left_on.year, left_on.month, 1): "9"}
+    read = marts(
+        customers=[customer("a", start, "9.00", "churned")],
+        subscriptions=[subscription("s", "a", start, left_on, "9.00")],
+        mrr_movements=[
+            movement(month, new="9" if month == JAN else "0", churn=churn.get(month, "0"))
+            for month in (JAN, FEB, MAR)
+            if month <= left_on
+        ],
+    )
+    assert read("SELECT churned_within_a_month FROM marts.day06_churn_by_cohort") == [
+        {"churned_within_a_month": within}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tables", "first", "last"),
+    [
+        ({"customers": [customer("a", date(2024, 2, 29), "1"), customer("b", date(2023, 12, 31), "1")]},
+         date(2023, 12, 1), date(2024, 2, 29)),
+        ({"subscriptions": [subscription("s", "a", date(2024, 1, 31), date(2024, 3, 1), "1"),
+                            subscription("t", "b", date(2024, 2, 1), None, "1")]}, JAN, date(2024, 3, 31)),
+        ({"subscriptions": [subscription("s", "a", date(2024, 1, 31), date(2024, 2, 1), "1"),
+                            subscription("t", "b", date(2024, 3, 1), None, "1")]}, JAN, date(2024, 3, 31)),
+        ({"mrr_movements": [movement(MAR), movement(JAN)]}, JAN, date(2024, 3, 31)),
+    ],
+)  # fmt: skip
+def test_every_table_tells_which_months_there_are(tmp_path: Path, tables: Any, first: date, last: date) -> None:
+    contents = world_of(metadata, {f"day06_{name}": rows for name, rows in tables.items()})
+    warehouse = stored(contents, tmp_path / "warehouse.duckdb", metadata)
+    build(warehouse, {"months": HEALTH["months"]}, lambda: None)
+    found = warehouse.query("SELECT MIN(month) AS first, MAX(last_day) AS last, MAX(as_of) AS as_of FROM marts.months")
+    warehouse.close()
+    assert found.to_pylist() == [{"first": first, "last": last, "as_of": last}]
