@@ -59,18 +59,32 @@ def marts(
 def query(
     what: Annotated[str, typer.Argument(help="A mart's name, a .sql file, or GoogleSQL over raw.… and marts.…")],
     format_: Annotated[Format, typer.Option("--format", help="How to write the result.")] = Format.TABLE,
-    limit: Annotated[int, typer.Option(min=0, help="Rows to show as a table; 0 for all.")] = 50,
+    limit: Annotated[int, typer.Option(min=0, help="Rows on a page; 0 for all.")] = 50,
+    page: Annotated[
+        int | None, typer.Option(min=1, help="Which page; the first as a table, all rows in another form.")
+    ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A file instead of standard output.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it would read, which BigQuery charges.")
+    ] = False,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the warehouse's own SQL instead of running it.")] = False,
     config_file: ConfigOption = None,
 ) -> None:
     """Run a query on the warehouse."""
-    from etl.publish import adhoc
+    from etl.publish import adhoc, answers
     from etl.session import open_session
 
     with open_session(config.load(config_file)) as session:
-        question = adhoc.read(what, session.config.publish.world)
-        adhoc.warn_unproven(session.ledger, question, session.config.sync)
-        adhoc.write(adhoc.run(session.warehouse, question), format_.value, limit, output)
+        question = adhoc.read(what, session.config.publish.world, session.warehouse)
+        is_paged = limit > 0 and (page is not None or (format_ is Format.TABLE and output is None))
+        wanted = adhoc.Page(limit, page or 1) if is_paged else None
+        if sql:
+            print(adhoc.spelled(session.warehouse, question))
+        elif dry_run:
+            print(adhoc.price(session.warehouse, question))
+        else:
+            adhoc.warn_unproven(session.ledger, question, session.config.sync)
+            answers.write(adhoc.run(session.warehouse, question, wanted), format_.value, output)
 
 
 def dashboard(

@@ -1,37 +1,64 @@
-"""Questions asked by hand: marts by name, SQL files and GoogleSQL, in whatever form is wanted."""
+"""Questions asked by hand: marts by name, SQL files and GoogleSQL, whole or page by page."""
 
 from __future__ import annotations
 
-import io
-import json
 import logging
-import sys
+import re
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet
-from rich.console import Console
-from rich.table import Table as Grid
+from sqlglot import exp
 
 from etl.config import SyncConfig
 from etl.errors import ConfigError, RunError
 from etl.ledger import Ledger
 from etl.publish import translate
+from etl.publish.errors import QueryError
 from etl.publish.gate import shut
 from etl.publish.marts import creation
 from etl.publish.queries import chosen, load
+from etl.publish.translate import BUILDING
 from etl.warehouses.base import Warehouse
 
 log = logging.getLogger(__name__)
 
+_WHERE = "the query"
 
-def read(what: str, world: str) -> str:
-    """The GoogleSQL that ``what`` stands for: a mart of the world, a ``.sql`` file, or itself."""
-    if what in load(world):
-        return f"SELECT * FROM marts.{what}"
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which rows of an answer are wanted: the ``number``-th page, from 1 on, of ``rows`` each."""
+
+    rows: int
+    number: int = 1
+
+    @property
+    def before(self) -> int:
+        """How many rows come before it."""
+        return self.rows * (self.number - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Rows, and whether there are more after them; only a page has any."""
+
+    rows: pa.Table
+    page: Page | None = None
+    is_last: bool = True
+
+
+def read(what: str, world: str, warehouse: Warehouse) -> str:
+    """The GoogleSQL that ``what`` stands for: a mart, a ``.sql`` file, or itself.
+
+    A mart's rows come in the order of its columns. Raises :class:`QueryError` for a mart that is not there,
+    and ``ConfigError`` for a file that cannot be read.
+    """
+    if re.fullmatch(r"\w+", what):
+        return _mart(what, world, warehouse)
     if not what.endswith(".sql"):
         return what
     try:
@@ -40,13 +67,56 @@ def read(what: str, world: str) -> str:
         raise ConfigError(f"{what} cannot be read: {error}", "check the path and that it is UTF-8 text") from error
 
 
-def run(warehouse: Warehouse, question: str) -> pa.Table:
-    """The answer; raises ``QueryError`` for a question that cannot be translated."""
-    sql = translate.translate(question, warehouse, "the query")
+def _mart(name: str, world: str, warehouse: Warehouse) -> str:
+    columns = warehouse.columns("marts", name)
+    if columns:
+        return f"SELECT * FROM marts.{name} ORDER BY {', '.join(str(i) for i in range(1, len(columns) + 1))}"
+    if name in load(world):
+        raise QueryError(f"the mart {name} has not been built", f"build it: etl marts {name}")
+    known = ", ".join(table for table in warehouse.tables("marts") if not table.endswith(BUILDING)) or "none yet"
+    raise QueryError(f"there is no mart {name!r}", f"those that are built: {known}")
+
+
+def spelled(warehouse: Warehouse, question: str, page: Page | None = None) -> str:
+    """The question, or a page of its answer and one row more, in the warehouse's SQL; raises :class:`QueryError`."""
+    tree = translate.parsed(question, _WHERE)
+    if page and not _is_limited(tree):
+        if not tree.args.get("order") and page.number > 1:
+            log.warning("the query has no ORDER BY: its pages may overlap")
+        question = tree.limit(page.rows + 1).offset(page.before).sql(dialect="bigquery")
+    return translate.translate(question, warehouse, _WHERE)
+
+
+def run(warehouse: Warehouse, question: str, page: Page | None = None) -> Answer:
+    """The answer; raises :class:`QueryError` for a question that cannot be translated, or answers by one name twice."""
+    sql = spelled(warehouse, question, page)
     cost = warehouse.estimate(sql)
     if cost is not None:
         log.warning("the query reads %s", amount(cost))
-    return warehouse.query(sql)
+    rows = warehouse.query(sql)
+    twice = [name for name, times in Counter(rows.schema.names).items() if times > 1]
+    if twice:
+        raise QueryError(f"the query has several columns called {twice[0]!r}", "give each a name of its own: … AS name")
+    if page is None:
+        return Answer(rows)
+    if _is_limited(translate.parsed(question, _WHERE)):
+        rows = rows.slice(page.before)
+    return Answer(rows.slice(0, page.rows), page, rows.num_rows <= page.rows)
+
+
+def price(warehouse: Warehouse, question: str) -> str:
+    """What asking would read, in words; raises what is wrong with the question as ``run`` does."""
+    sql = spelled(warehouse, question)
+    cost = warehouse.estimate(sql)
+    if cost is not None:
+        return f"the query would read {amount(cost)}"
+    warehouse.query(f"SELECT * FROM (\n{sql}\n) AS etl_answer LIMIT 0")
+    return f"the query can be run; nothing is charged for what it reads from {warehouse.identity}"
+
+
+def _is_limited(tree: exp.Query) -> bool:
+    """Whether the query says itself how many rows it wants: pages are cut off its answer then."""
+    return bool(tree.args.get("limit") or tree.args.get("offset"))
 
 
 def amount(size: int) -> str:
@@ -71,71 +141,16 @@ def marts_sql(warehouse: Warehouse, world: str, names: Sequence[str]) -> str:
 
 
 def export(warehouse: Warehouse, names: Sequence[str], directory: Path) -> None:
-    """Write marts as Parquet files; raises ``RunError`` if the directory cannot be written."""
+    """Write marts as Parquet files, each under its name once it is whole.
+
+    Raises ``RunError`` if the directory cannot be written.
+    """
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for name in names:
             rows = warehouse.query(f"SELECT * FROM {warehouse.relation('marts', name)}")
-            pyarrow.parquet.write_table(rows, directory / f"{name}.parquet")
+            partial = directory / f".{name}.parquet.partial"
+            pyarrow.parquet.write_table(rows, partial)
+            partial.replace(directory / f"{name}.parquet")
     except OSError as error:
         raise RunError(f"{directory} cannot be written: {error.strerror}", "name another directory") from error
-
-
-def write(answer: pa.Table, format_: str, limit: int, output: Path | None) -> None:
-    """Write an answer as ``table``, ``csv``, ``json`` or ``parquet`` to a file or standard output."""
-    if format_ == "table" and output is None:
-        _print(answer, limit)
-        return
-    content = _encoded(answer, format_)
-    if output is None:
-        if format_ == "parquet" and sys.stdout.isatty():
-            raise ConfigError("Parquet is not for a terminal", "name a file with -o")
-        sys.stdout.buffer.write(content)
-        return
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        raise RunError(f"{output} cannot be written: {error.strerror}", "name another with -o") from error
-
-
-def _encoded(answer: pa.Table, format_: str) -> bytes:
-    sink = io.BytesIO()
-    if format_ == "csv":
-        pyarrow.csv.write_csv(answer, sink)
-    elif format_ == "parquet":
-        pyarrow.parquet.write_table(answer, sink)
-    elif format_ == "json":
-        sink.write(json.dumps(answer.to_pylist(), default=_json, ensure_ascii=False, indent=2).encode() + b"\n")
-    else:
-        file = io.StringIO()
-        Console(file=file, width=200).print(_grid(answer, answer.num_rows))
-        sink.write(file.getvalue().encode())
-    return sink.getvalue()
-
-
-def _json(value: Any) -> str:
-    """Decimals, dates and bytes as the text that loses nothing."""
-    return value.hex() if isinstance(value, bytes) else str(value)
-
-
-def _print(answer: pa.Table, limit: int) -> None:
-    shown = answer.num_rows if limit == 0 else min(limit, answer.num_rows)
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    console.print(_grid(answer, shown))
-    if shown < answer.num_rows:
-        console.print(f"{shown:,} of {answer.num_rows:,} rows; --limit 0 shows all")
-
-
-def _grid(answer: pa.Table, rows: int) -> Grid:
-    grid = Grid(box=None, pad_edge=False, header_style="bold")
-    numeric = [pa.types.is_integer(t) or pa.types.is_floating(t) or pa.types.is_decimal(t) for t in answer.schema.types]
-    for name, right in zip(answer.schema.names, numeric, strict=True):
-        grid.add_column(name, justify="right" if right else "left", overflow="fold")
-    for row in answer.slice(0, rows).to_pylist():
-        grid.add_row(*("NULL" if value is None else _cell(value) for value in row.values()))
-    return grid
-
-
-def _cell(value: Any) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return text.replace("[", "\\[")
