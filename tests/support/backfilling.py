@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping
-from multiprocessing import get_context
 from typing import Any
 
 from etl.config import Config
 from etl.session import open_session
 from etl.sync.backfill import Wanted
-
-_PROCESSES = get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["support.backfilling"])
+from support.processes import PROCESSES
 
 
 def killed_at(
@@ -27,7 +24,7 @@ def killed_at(
 ) -> None:
     """Start a backfill that sends itself SIGKILL as soon as it is in ``step``, and wait for its end."""
     sections = {"source": {"url": source}, "warehouse": {"url": warehouse}, "tables": tables or {}}
-    process = _PROCESSES.Process(target=_backfill, args=(sections, table, wanted, slice_rows, step))
+    process = PROCESSES.Process(target=_backfill, args=(sections, table, wanted, slice_rows, step))
     process.start()
     process.join(timeout=60)
     assert process.exitcode == -signal.SIGKILL, "the step was not reached"

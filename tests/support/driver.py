@@ -7,31 +7,27 @@ import signal
 import tempfile
 from collections.abc import Sequence
 from itertools import count
-from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from etl.config import Config
 from etl.dialects.base import Statement
 from etl.session import open_session
-
-_PROCESSES = get_context("forkserver")
-# The server imports this once and forks every driver from there, which saves each of them most of a second.
-_PROCESSES.set_forkserver_preload(["support.driver"])
+from support.processes import PROCESSES
 
 
 def started(
     source: str, warehouse: str, fatal: tuple[str, str, int] | None = None, temporary: Path | None = None
 ) -> BaseProcess:
     """A process that syncs everything; it sends itself SIGKILL at the n-th (table, step, n) if there is one."""
-    process = _PROCESSES.Process(target=_sync, args=(source, warehouse, fatal, temporary))
+    process = PROCESSES.Process(target=_sync, args=(source, warehouse, fatal, temporary))
     process.start()
     return process
 
 
 def repairing(source: str, warehouse: str, commit: int, *, after: bool) -> BaseProcess:
     """A process that verifies and repairs everything; it is killed before or ``after`` its n-th ``commit``."""
-    process = _PROCESSES.Process(target=_repair, args=(source, warehouse, commit, after))
+    process = PROCESSES.Process(target=_repair, args=(source, warehouse, commit, after))
     process.start()
     return process
 

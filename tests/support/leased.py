@@ -9,7 +9,7 @@ from typing import Any
 
 from etl.config import Config
 from etl.session import open_session
-from support.driver import _PROCESSES
+from support.processes import PROCESSES
 
 SETTINGS = {"lease_seconds": 6.0, "wait_seconds": 240.0}
 
@@ -17,7 +17,7 @@ SETTINGS = {"lease_seconds": 6.0, "wait_seconds": 240.0}
 def started(source: str, warehouse: str, fatal: str = "") -> BaseProcess:
     """A process that syncs everything in this one's environment; it sends itself SIGKILL at the step ``fatal``."""
     sections = {"source": {"url": source}, "warehouse": {"url": warehouse, **SETTINGS}}
-    process = _PROCESSES.Process(target=_sync, args=(sections, fatal, dict(os.environ)))
+    process = PROCESSES.Process(target=_sync, args=(sections, fatal, dict(os.environ)))
     process.start()
     return process
 
