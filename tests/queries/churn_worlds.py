@@ -22,7 +22,8 @@ def dirty_world(seed: int, customers: int = 30) -> World:
     people = [dice.customer(number) for number in range(1, customers + 1)]
     # The same id again, later, earlier or on the same day; rows that are nobody.
     people += [{**dice.customer(dice.among(people)["customer_id"]), **dice.maybe_same_day(people)} for _ in range(8)]
-    people += [{"customer_id": None}, {"customer_id": customers + 1, "signup_date": None}]
+    nobody = {"plan": "Pro", "region": "EU"}
+    people += [{"customer_id": None, **nobody}, {"customer_id": customers + 1, "signup_date": None, **nobody}]
     ids = [*range(1, customers + 2), 999]
     usage = [dice.usage(dice.pick(ids)) for _ in range(customers * 9)]
     bills = [dice.bill(dice.pick(ids)) for _ in range(customers * 4)]

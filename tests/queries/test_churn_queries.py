@@ -244,9 +244,99 @@ def test_duckdb_returns_what_the_reference_returns(mart: str, tmp_path: Path) ->
     warehouse.close()
 
 
-def test_an_empty_world_has_no_features(raw: duckdb.DuckDBPyConnection) -> None:
+@pytest.fixture
+def empty(raw: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """The raw tables without any row."""
     for table in metadata.sorted_tables:
         raw.execute(f"DELETE FROM raw.{table.name}")
-    _build(raw)
-    assert _rows(raw, "SELECT COUNT(*) FROM marts.churn_features") == [(0,)]
-    assert set(_quality(raw).values()) == {(0, 0)}
+    return raw
+
+
+def test_of_repetitions_that_are_alike_the_same_is_always_kept(empty: duckdb.DuckDBPyConnection) -> None:
+    """Whatever the order in which they come: the most minutes, sessions, events; the highest amount; the first text."""
+    empty.execute("""
+        INSERT INTO raw.customers VALUES
+            (1, DATE '2024-01-31', 'Pro', 'EU'), (1, DATE '2024-01-31', 'PRO', 'eu'),
+            (1, DATE '2024-01-31', 'Pro', 'eu'), (1, DATE '2024-01-31', 'Pro', 'NA'), (1, DATE '2024-01-31', 'Enterprise', 'gone');
+        INSERT INTO raw.usage_daily VALUES
+            (1, DATE '2024-02-29', 3, 60, 1), (1, DATE '2024-02-29', 1, 60, 9), (1, DATE '2024-02-29', 3, 60, 2),
+            (1, DATE '2024-02-29', 9, 59, 9);
+        INSERT INTO raw.billing VALUES
+            (1, DATE '2024-02-19', 49, 'paid'), (1, DATE '2024-02-19', 49, 'failed'), (1, DATE '2024-02-19', 48, 'a'),
+            (1, DATE '2024-03-10', 49, 'late'), (1, DATE '2024-03-30', 49, ' paid');
+        INSERT INTO raw.support VALUES
+            (1, 1, DATE '2024-02-29', 'technical', 'low'), (1, 1, DATE '2024-02-29', 'technical', 'high'),
+            (1, 1, DATE '2024-02-29', 'Technical', 'low'), (1, 1, DATE '2024-02-29', 'Technical', 'high')""")
+    _build(empty)
+    assert _rows(empty, "SELECT plan, region, is_mended FROM marts.staging_customers") == [
+        ("Enterprise", "unknown", True)
+    ]
+    assert _rows(empty, "SELECT sessions, usage_minutes, feature_events FROM marts.staging_usage_daily") == [(3, 60, 2)]
+    assert _rows(
+        empty,
+        "SELECT payment_status, bill_number, days_since_previous, is_after_gap, is_mended FROM marts.staging_billing "
+        "ORDER BY bill_date",
+    ) == [("failed", 1, 19, False, False), ("late", 2, 20, True, False), ("paid", 3, 20, True, True)]
+    assert _rows(empty, "SELECT category, priority, is_mended FROM marts.staging_support") == [
+        ("technical", "high", True)
+    ]
+    empty.execute("DELETE FROM raw.customers WHERE plan = 'Enterprise'")
+    _build(empty)
+    # Capitals come first: 'PRO' before 'Pro', and of two of these 'EU' before 'eu'.
+    assert _rows(empty, "SELECT plan, region, is_mended FROM marts.staging_customers") == [("Pro", "EU", True)]
+    empty.execute("DELETE FROM raw.customers WHERE plan = 'PRO'")
+    _build(empty)
+    assert _rows(empty, "SELECT plan, region, is_mended FROM marts.staging_customers") == [("Pro", "EU", False)]
+
+
+@pytest.mark.parametrize(
+    ("days", "backs"),
+    [
+        (0, [0]),  # nobody had signed up 60 days before
+        (59, [0]),
+        (60, [0, 60]),
+        (119, [0, 60]),
+        (179, [0, 60]),
+        (180, [0, 60, 120]),
+        (1859, list(range(0, 1800, 60))),
+        (1860, list(range(0, 1801, 60))),
+        (2500, list(range(0, 1801, 60))),
+    ],
+)
+def test_cut_offs_go_back_by_60_days(empty: duckdb.DuckDBPyConnection, days: int, backs: list[int]) -> None:
+    empty.execute(f"""
+        INSERT INTO raw.customers VALUES (1, DATE '2024-02-29' - {days}, 'Free', 'EU');
+        INSERT INTO raw.usage_daily SELECT DISTINCT 1, DATE '2024-02-29' - d, 1, 1, 1
+            FROM (VALUES (0), ({days})) AS ends(d)""")
+    _build(empty)
+    found = _rows(empty, "SELECT days_back, cutoff_date FROM marts.customer_snapshots ORDER BY 1")
+    assert found == [(back, date(2024, 2, 29) - timedelta(back)) for back in backs]
+    assert _rows(empty, "SELECT has_churned, days_since_use FROM marts.churn_features") == (
+        [(False, days - 60)] if days >= 60 else []
+    )
+
+
+def test_gaps_of_seven_days_are_gaps(empty: duckdb.DuckDBPyConnection) -> None:
+    empty.execute("""
+        INSERT INTO raw.customers VALUES
+            (1, DATE '2023-12-25', 'Free', 'EU'), (2, DATE '2024-02-24', 'Free', 'EU'),
+            (3, DATE '2024-02-23', 'Free', 'EU'), (4, DATE '2024-03-01', 'Free', 'EU');
+        INSERT INTO raw.usage_daily VALUES
+            (1, DATE '2024-01-01', 1, 1, 1), (1, DATE '2024-01-08', 1, 1, 1), (1, DATE '2024-01-16', 1, 1, 1),
+            (1, DATE '2024-02-22', 1, 1, 1), (4, DATE '2024-03-01', 1, 1, 1)""")
+    _build(empty)
+    assert _rows(empty, "SELECT * FROM marts.staging_gaps ORDER BY 1, 2") == [
+        (1, date(2023, 12, 25), date(2023, 12, 31), 7, "before first use"),
+        (1, date(2024, 1, 9), date(2024, 1, 15), 7, "between uses"),
+        (1, date(2024, 1, 17), date(2024, 2, 21), 36, "between uses"),
+        (1, date(2024, 2, 23), date(2024, 3, 1), 8, "since last use"),
+        (2, date(2024, 2, 24), date(2024, 3, 1), 7, "never used"),
+        (3, date(2024, 2, 23), date(2024, 3, 1), 8, "never used"),
+    ]
+    assert _rows(empty, "SELECT gaps FROM marts.staging_quality WHERE table_name = 'usage_daily'") == [(6,)]
+
+
+def test_an_empty_world_has_no_features(empty: duckdb.DuckDBPyConnection) -> None:
+    _build(empty)
+    assert _rows(empty, "SELECT COUNT(*) FROM marts.churn_features") == [(0,)]
+    assert set(_quality(empty).values()) == {(0, 0)}
