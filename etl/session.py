@@ -11,6 +11,7 @@ from etl.config import Config
 from etl.engines import open_source, open_warehouse
 from etl.errors import ExitCode, RunError
 from etl.ledger import Ledger, Run, new_id
+from etl.publish import looker
 from etl.publish.gate import Gate
 from etl.publish.marts import MartResult
 from etl.publish.queries import Query, chosen, load
@@ -126,7 +127,8 @@ class Session:
     def build_marts(self, names: Sequence[str] = (), *, full: bool = False) -> list[MartResult]:
         """Build the named marts of the configured world with what they need, or all; raises ``GateShutError``.
 
-        Marts that would be the same again are left as they are, unless ``full``.
+        Marts that would be the same again are left as they are, unless ``full``. With all of them, the views
+        for Looker Studio are made on BigQuery, which is what it reads.
         """
         queries = chosen(load(self.config.publish.world), names)
         wishes = self.config.sync
@@ -136,6 +138,8 @@ class Session:
         run_id = new_id()
         self.ledger.write(Run(run_id, "marts"))
         results = refresh(self.warehouse, self.ledger, queries, gate, run_id, full=full)
+        if not names and looker.is_bigquery(self.config.warehouse.url):
+            looker.bring_up_to_date(self.warehouse, self.ledger, self.config.publish.world, run_id)
         self.ledger.write(Run(run_id, "marts", exit_code=ExitCode.EQUAL))
         return results
 

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from urllib.parse import quote, unquote, urlencode
 
 from etl.errors import ConfigError
+from etl.ledger import Ledger, MartBuild, new_id
 from etl.publish.errors import MartError
 from etl.publish.queries import Query, read, render, worlds
 from etl.urls import split
@@ -34,14 +37,18 @@ class Place:
 
 def views(world: str) -> list[Query]:
     """The world's views, by name; raises ``ConfigError`` for a world without any."""
-    folder = files("queries") / world / _FOLDER
+    folder = _folder(world)
     if not folder.is_dir():
-        with_some = sorted(other for other in worlds() if (files("queries") / other / _FOLDER).is_dir())
+        with_some = sorted(other for other in worlds() if _folder(other).is_dir())
         raise ConfigError(
             f"the world {world!r} has no views for Looker Studio", f"those with some: {', '.join(with_some)}"
         )
     entries = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda e: e.name)
     return [read(f"{world}/{_FOLDER}", entry.name.removesuffix(".sql"), entry) for entry in entries]
+
+
+def _folder(world: str) -> Traversable:
+    return files("queries") / world / _FOLDER
 
 
 def is_bigquery(warehouse_url: str) -> bool:
@@ -97,6 +104,28 @@ def creation(view: Query, warehouse: Warehouse) -> str:
     ]
     relation = warehouse.relation("marts", view.name)
     return f"CREATE OR REPLACE VIEW {relation} ({', '.join(columns)}) AS\n{render(view, warehouse)}"
+
+
+def bring_up_to_date(warehouse: Warehouse, ledger: Ledger, world: str, run_id: str) -> list[str]:
+    """Make the world's views that are not there or would be others now, if it has any; the names of those made.
+
+    Raises :class:`MartError` for a mart that has not been built.
+    """
+    if not _folder(world).is_dir():
+        return []
+    known = ledger.newest_builds()
+    made_of = {view.name: sha256(creation(view, warehouse).encode()).hexdigest() for view in views(world)}
+    stale = [
+        view
+        for view in views(world)
+        if view.name not in known
+        or known[view.name].inputs != made_of[view.name]
+        or not warehouse.columns("marts", view.name)
+    ]
+    if stale:
+        create(warehouse, stale)
+        ledger.write(*(MartBuild(view.name, new_id(), run_id, made_of[view.name], 0, 0) for view in stale))
+    return [view.name for view in stale]
 
 
 def create(warehouse: Warehouse, chosen: Iterable[Query]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from support.warehouses import BigQueryEngine, table_rows
 
 from etl.config import Config
 from etl.errors import ConfigError, WarehouseError
+from etl.publish import looker
 from etl.publish.header import parse
 from etl.publish.marts import build
 from etl.publish.queries import Query
@@ -24,6 +25,7 @@ from etl.warehouses.bigquery import BigQueryWarehouse, connect
 from etl.warehouses.bigquery.client import STORAGE_EMULATOR
 from schemas import types
 from schemas.table import Column, Table
+from schemas.types import LogicalType
 
 pytestmark = pytest.mark.thorough
 
@@ -93,6 +95,13 @@ def test_a_reload_exchanges_rows_or_the_table_if_it_is_another(opened: BigQueryW
     assert opened.tables("raw") == ["orders"]
 
 
+@pytest.fixture
+def pruned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even the smallest tables are worth asking where their rows are."""
+    monkeypatch.setattr("etl.warehouses.bigquery.warehouse.WORTH_BYTES", 0)
+
+
+@pytest.mark.usefixtures("pruned")
 def test_a_row_whose_partition_changes_is_moved_and_not_doubled(opened: BigQueryWarehouse) -> None:
     rows = [(i, date(2024, 1 + i % 6, 1), i) for i in range(12)]
     opened.replace(_staged(opened, *rows, (90, None, 0)), "orders", [])
@@ -108,6 +117,87 @@ def test_a_row_whose_partition_changes_is_moved_and_not_doubled(opened: BigQuery
     found = {row[0]: row[1:] for row in table_rows(opened, "orders")}
     assert len(found) == len(table_rows(opened, "orders")) == 14
     assert (found[3], found[4], found[90]) == ((date(2025, 3, 9), -3), (None, -4), (date(2024, 2, 2), -90))
+    opened.drop(staged)
+
+
+AT = datetime(2024, 2, 29, 23, 30)
+HOUR, DAYS, YEAR = timedelta(hours=1), timedelta(days=1), timedelta(days=366)
+PARTS: dict[str, tuple[LogicalType, dict[str, Any], Any, Any, tuple[str, Any]]] = {
+    "hour": (types.TIMESTAMP, {"partition_unit": "hour"}, AT.replace(tzinfo=UTC), HOUR, ("HOUR", None)),
+    "day": (types.DATE, {"partition_unit": "day"}, AT.date(), DAYS, ("DAY", None)),
+    "month": (types.DATETIME, {}, AT, 30 * DAYS, ("MONTH", None)),
+    "year": (types.DATETIME, {"partition_unit": "year"}, AT, YEAR, ("YEAR", None)),
+    "runs": (types.INT, {"partition_size": 100}, 250, 100, (None, (0, 999_900, 100))),
+}
+
+
+@pytest.mark.usefixtures("pruned")
+@pytest.mark.parametrize("unit", PARTS)
+def test_tables_are_divided_as_wished_and_merges_repairs_and_look_ups_name_the_parts(
+    engine: BigQueryEngine, unit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that stay, that move to another part, that come from or go to NULL, that are new; then some are deleted."""
+    type_, wish, first, step, stored = PARTS[unit]
+    table = Table("parts", (Column("id", types.INT, False), Column("at", type_), Column("n", types.INT)), ("id",))
+    warehouse = _open(engine, {"parts": {"partition": "at", "cluster": ["n", "id"], **wish}})
+
+    def staged(*rows: tuple[int, Any, int]) -> str:
+        name = staging_name("parts")
+        warehouse.create(name, {c.name: warehouse.dialect.ddl(c.type) for c in table.columns}, table)
+        arrays = [
+            pa.array(column, c.type.arrow) for column, c in zip(zip(*rows, strict=True), table.columns, strict=True)
+        ]
+        warehouse.append(name, table, pa.table(arrays, schema=table.arrow).to_batches())
+        warehouse.flush(name)
+        return name
+
+    warehouse.replace(staged(*((i, first + i * step, i) for i in range(6)), (6, None, 6)), "parts", [])
+    made = _catalog(warehouse, "parts")
+    held = made.range_partitioning and made.range_partitioning.range_
+    assert (
+        made.time_partitioning and made.time_partitioning.type_,
+        held and (held.start, held.end, held.interval),
+    ) == stored
+    assert made.clustering_fields == ["n", "id"]
+    asked: list[str] = []
+    query = warehouse.query
+    monkeypatch.setattr(warehouse, "query", lambda sql, values=(): asked.append(sql) or query(sql, values))
+    changed = ((1, first + step, -1), (2, first + 5 * step, -2), (3, None, -3), (6, first, -6), (7, first + step, -7))
+    merge = warehouse.merge(table, staged(*changed))
+    # Parts 0, 1, 2, 3, 5 and NULL are touched, neighbours are one range, part 4 is not among them.
+    assert (merge.count("etl_t.`at` >="), merge.count("etl_t.`at` IS NULL")) == (2, 1)
+    warehouse.commit([merge])
+    expected = {0: (first, 0), 4: (first + 4 * step, 4), 5: (first + 5 * step, 5)} | {r[0]: r[1:] for r in changed}
+    assert {row[0]: row[1:] for row in table_rows(warehouse, "parts")} == expected
+    assert len(table_rows(warehouse, "parts")) == len(expected)
+    keys = pa.table({"id": [3, 4, 99]})
+    asked.clear()
+    assert warehouse.read_keys(table, keys)["n"].to_pylist() in ([-3, 4], [4, -3])
+    assert asked[-1].count("etl_t.`at` >=") == 1
+    assert "etl_t.`id` IN (" in asked[-1]
+    name = staging_name("parts", "keys")
+    warehouse.stage(name, table.key_columns, keys)
+    within = warehouse.within(table, warehouse.relation("raw", name))
+    assert (within.count("etl_t.`at` >="), within.count("IS NULL")) == (1, 1)
+    relations = (warehouse.relation("raw", "parts"), warehouse.relation("raw", name))
+    warehouse.commit([warehouse.dialect.delete_matching(*relations, table.key, within)])
+    assert {row[0] for row in table_rows(warehouse, "parts")} == expected.keys() - {3, 4}
+    for left in warehouse.tables("raw"):
+        warehouse.drop(left)
+    warehouse.close()
+
+
+def test_small_tables_are_not_asked_where_their_rows_are(
+    opened: BigQueryWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened.replace(_staged(opened, (1, date(2024, 1, 5), 1)), "orders", [])
+    staged = _staged(opened, (1, date(2024, 2, 5), 2))
+    monkeypatch.setattr(opened, "query", lambda *_: pytest.fail("a query"))
+    merge = opened.merge(ORDERS, staged)
+    assert "`day` >=" not in merge
+    opened.commit([merge])
+    monkeypatch.undo()
+    assert table_rows(opened, "orders") == [(1, date(2024, 2, 5), 2)]
     opened.drop(staged)
 
 
@@ -273,6 +363,18 @@ def test_a_mart_is_built_by_months(opened: BigQueryWarehouse) -> None:
     partitioned = opened._rest.get_table(opened._reference("marts", "daily")).time_partitioning
     assert partitioned is None or partitioned.field == "day", "the emulator may leave the layout out"
     opened.alter([f"DROP TABLE {opened.relation('marts', 'daily')}"])
+
+
+def test_a_view_for_looker_studio_is_made_and_seen(opened: BigQueryWarehouse) -> None:
+    head = '-- question: q\n-- grain: g\n-- columns:\n--   month DATE: the "first" day\n--   n INT64: how many\n'
+    view = Query("looker_x", "test/looker", head + "SELECT month, n FROM marts.x", parse(head, "looker_x"))
+    opened.alter([opened.dialect.create_as(opened.relation("marts", "x"), "SELECT DATE '2024-01-01' AS month, 1 AS n")])
+    for _ in range(2):
+        looker.create(opened, [view])
+    assert list(opened.columns("marts", "looker_x")) == ["month", "n"]
+    assert "looker_x" not in opened.tables("marts"), "a view is no mart that could be left over"
+    assert table_rows(opened, "looker_x", "marts") == [(date(2024, 1, 1), 1)]
+    opened.alter([f"DROP VIEW {opened.relation('marts', 'looker_x')}", f"DROP TABLE {opened.relation('marts', 'x')}"])
 
 
 def test_a_spool_that_cannot_be_written_is_said(
