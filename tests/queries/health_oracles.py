@@ -120,7 +120,10 @@ def subscription_steps(raw: Frames) -> Rows:
             following = life.periods[number + 1]["start_date"] if number + 1 < len(life.periods) else None
             found.append(
                 {
-                    "subscription_id": period["subscription_id"],
+                    **{
+                        name: period[name]
+                        for name in ("subscription_id", "customer_id", "plan_tier", "start_date", "end_date", "mrr")
+                    },
                     "kind": kind,
                     "previous_mrr": life.periods[number - 1]["mrr"] if number else None,
                     "next_start_date": following,

@@ -62,7 +62,7 @@ def _kept(now: Prices, then: Prices, members: set[int]) -> tuple[Decimal, Decima
 
 
 def revenue_retention(raw: Frames) -> Rows:
-    rows, paying = [], _paying(raw)
+    rows, paying, complete = [], _paying(raw), set(_whole_months(raw))
     begun = {row["customer_id"]: month_of(row["signed_up_on"]) for row in records(raw["customers"])}
     for month, now in paying.items():
         for segment, members in _segments(raw).items():
@@ -76,6 +76,7 @@ def revenue_retention(raw: Frames) -> Rows:
                 {
                     "month": month,
                     "segment": segment,
+                    "is_complete": month in complete,
                     "mrr": sum((price for key, price in now.items() if key in members), ZERO),
                     "mrr_month_before": before[0],
                     "net_retention_month": _ratio(before[1], before[0]),
@@ -259,6 +260,7 @@ def benchmark_actuals(raw: Frames) -> Rows:
                 "metric_name": target["metric_name"],
                 "target_period": target["target_period"],
                 "month": latest,
+                "target_value": target["target_value"],
                 "actual": actual,
                 "actual_year_before": before,
                 "attainment": actual / value if actual is not None and value else None,

@@ -69,6 +69,11 @@ def months(raw: Frames) -> Rows:
     ]
 
 
+def whole(raw: Frames) -> dict[date, bool]:
+    """Whether the data reaches the end of each month."""
+    return {row["month"]: row["is_complete"] for row in months(raw)}
+
+
 def price_on(periods: Rows, day: date) -> list[Decimal]:
     """The prices of the periods that cover the day."""
     return [
@@ -113,16 +118,26 @@ def cohort_retention(raw: Frames) -> Rows:
         cohort_size=("customer_id", "nunique"), active_customers=("is_active", "sum"), mrr=("mrr", "sum")
     )
     first = cells[cells.months_since == 0].set_index("signup_month").mrr
+    complete = whole(raw)
+    seen = [_later(cell["signup_month"], cell["months_since"]) for cell in records(cells)]
     return [
         {
             **cell,
+            "month": month,
+            "is_complete": complete[month],
             "retention": cell["active_customers"] / cell["cohort_size"],
             "mrr_retention": float(cell["mrr"]) / float(first[cell["signup_month"]])
             if first[cell["signup_month"]]
             else None,
         }
-        for cell in records(cells)
+        for cell, month in zip(records(cells), seen, strict=True)
     ]
+
+
+def _later(month: date, number: int) -> date:
+    for _ in range(number):
+        month = next_month(month)
+    return month
 
 
 def _ends(raw: Frames) -> Iterator[tuple[date, dict[int, list[Decimal]], dict[int, list[Decimal]], set[int]]]:
@@ -142,10 +157,11 @@ def _ends(raw: Frames) -> Iterator[tuple[date, dict[int, list[Decimal]], dict[in
 
 
 def customer_growth(raw: Frames) -> Rows:
-    signups = [month_of(day) for day in raw["customers"]["signed_up_on"]]
+    signups, complete = [month_of(day) for day in raw["customers"]["signed_up_on"]], whole(raw)
     return [
         {
             "month": month,
+            "is_complete": complete[month],
             "signups": signups.count(month),
             "active_start": len(before),
             "new_customers": len(now.keys() - ever),
@@ -160,13 +176,14 @@ def customer_growth(raw: Frames) -> Rows:
 
 
 def mrr_waterfall(raw: Frames) -> Rows:
-    rows = []
+    rows, complete = [], whole(raw)
     for month, before, now, ever in _ends(raw):
         start = {key: sum(prices, ZERO) for key, prices in before.items()}
         end = {key: sum(prices, ZERO) for key, prices in now.items()}
         stayed = [end[key] - start[key] for key in start.keys() & end.keys()]
         row = {
             "month": month,
+            "is_complete": complete[month],
             "mrr_start": sum(start.values(), ZERO),
             "new_mrr": sum((end[key] for key in end.keys() - ever), ZERO),
             "expansion_mrr": sum((change for change in stayed if change > 0), ZERO),
@@ -175,7 +192,10 @@ def mrr_waterfall(raw: Frames) -> Rows:
             "reactivated_mrr": sum((end[key] for key in (end.keys() - start.keys()) & ever), ZERO),
             "mrr_end": sum(end.values(), ZERO),
         }
-        kept = row["mrr_start"] + row["contraction_mrr"] + row["churned_mrr"]
+        stays = sum((end[key] for key in start.keys() & end.keys()), ZERO)
+        row["net_mrr"] = row["mrr_end"] - row["mrr_start"]
+        row["net_revenue_retention"] = float(stays) / float(row["mrr_start"]) if row["mrr_start"] else None
+        kept = sum((min(start[key], end[key]) for key in start.keys() & end.keys()), ZERO)
         row["gross_revenue_retention"] = float(kept) / float(row["mrr_start"]) if row["mrr_start"] else None
         rows.append(row)
     return rows
@@ -189,7 +209,11 @@ def revenue_by_month(raw: Frames) -> Rows:
     payments = raw["payments"].merge(orders[["order_id", "customer_id", "segment"]], on="order_id")
     payments = payments.assign(month=[month_of(at) for at in payments.paid_at])
     off = raw["order_discounts"].groupby("order_id").amount_off.sum()
-    value = item_values(raw)
+    value, complete = item_values(raw), whole(raw)
+    active: dict[tuple[date, str], int] = {}
+    for state in customer_months(raw):
+        key = state["month"], state["segment"]
+        active[key] = active.get(key, 0) + state["is_active"]
     rows = []
     for month in span(raw)[0]:
         for segment in sorted(set(segments)):
@@ -197,10 +221,14 @@ def revenue_by_month(raw: Frames) -> Rows:
             tried = payments[(payments.month == month) & (payments.segment == segment)]
             paid = tried[tried.status == "succeeded"]
             revenue, payers = sum(paid.amount, ZERO), paid.customer_id.nunique()
+            there = active.get((month, segment), 0)
             rows.append(
                 {
                     "month": month,
                     "segment": segment,
+                    "is_complete": complete[month],
+                    "active_customers": there,
+                    "arpu": float(revenue) / there if there else None,
                     "orders": len(placed),
                     "order_value": sum((value.get(order, ZERO) for order in placed.order_id), ZERO),
                     "discounts": sum((off.get(order, ZERO) for order in placed.order_id), ZERO),
@@ -289,7 +317,7 @@ def funnel_by_channel(raw: Frames) -> Rows:
         (month_of(day), channel)
         for day, channel in zip(customers.signed_up_on, customers.acquisition_source, strict=True)
     ]
-    rows = []
+    rows, complete = [], whole(raw)
     for month in span(raw)[0]:
         for channel in sorted(channels):
             seen, signups = traffic.get((month, channel)), arrivals.count((month, channel))
@@ -298,6 +326,7 @@ def funnel_by_channel(raw: Frames) -> Rows:
                 {
                     "month": month,
                     "channel": channel,
+                    "is_complete": complete[month],
                     "visitors": seen["visitors"] if seen else None,
                     "leads": seen["leads"] if seen else None,
                     "mqls": seen["mqls"] if seen else None,
@@ -431,8 +460,11 @@ def support_load(raw: Frames) -> Rows:
     cases: dict[tuple[date, str], Rows] = {(month, segment): [] for month in found for segment in sorted(set(segments))}
     for case in records(raw["support_tickets"]):
         cases[month_of(case["opened_at"]), segments[case["customer_id"]]].append(case)
-    end = datetime.combine(as_of + timedelta(days=1), datetime.min.time())
-    return [{"month": month, "segment": segment, **_load(group, end)} for (month, segment), group in cases.items()]
+    end, complete = datetime.combine(as_of + timedelta(days=1), datetime.min.time()), whole(raw)
+    return [
+        {"month": month, "segment": segment, "is_complete": complete[month], **_load(group, end)}
+        for (month, segment), group in cases.items()
+    ]
 
 
 def _load(cases: Rows, end: datetime) -> dict[str, Any]:
@@ -478,6 +510,9 @@ def customer_value(raw: Frames) -> Rows:
             {
                 "customer_id": key,
                 "company_name": customer["company_name"],
+                "segment": customer["segment"],
+                "acquisition_source": customer["acquisition_source"],
+                "signup_month": month_of(customer["signed_up_on"]),
                 "is_active": bool(prices),
                 "mrr": sum(prices, ZERO),
                 "active_months": int(lives[key]),

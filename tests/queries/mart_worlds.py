@@ -187,7 +187,8 @@ class _Dice:
                 spend=self.money(9000),
             )
             self.add("discounts", code=f"CODE{number}", valid_from=start, valid_to=self.day(start))
-        for month in (date(2023, 12, 1), date(2024, 1, 1), date(2024, 3, 1)):
+        # The first of them lies before anybody has signed up.
+        for month in (date(2023, 10, 1), date(2023, 12, 1), date(2024, 1, 1), date(2024, 3, 1)):
             for channel in hopify.CHANNELS[:3]:
                 visitors = self.random.choice([0, self.random.randint(10, 999)])
                 self.add(

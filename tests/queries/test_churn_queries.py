@@ -257,7 +257,8 @@ def test_of_repetitions_that_are_alike_the_same_is_always_kept(empty: duckdb.Duc
     empty.execute("""
         INSERT INTO raw.customers VALUES
             (1, DATE '2024-01-31', 'Pro', 'EU'), (1, DATE '2024-01-31', 'PRO', 'eu'),
-            (1, DATE '2024-01-31', 'Pro', 'eu'), (1, DATE '2024-01-31', 'Pro', 'NA'), (1, DATE '2024-01-31', 'Enterprise', 'gone');
+            (1, DATE '2024-01-31', 'Pro', 'eu'), (1, DATE '2024-01-31', 'Pro', 'NA'),
+            (1, DATE '2024-01-31', 'Enterprise', 'gone');
         INSERT INTO raw.usage_daily VALUES
             (1, DATE '2024-02-29', 3, 60, 1), (1, DATE '2024-02-29', 1, 60, 9), (1, DATE '2024-02-29', 3, 60, 2),
             (1, DATE '2024-02-29', 9, 59, 9);

@@ -53,7 +53,9 @@ def campaign_return(raw: Frames) -> Rows:
         revenue = sum((row["revenue"] for row in won), ZERO)
         rows.append(
             {
-                "campaign_id": campaign["campaign_id"],
+                **{name: campaign[name] for name in ("campaign_id", "name", "channel", "campaign_type")},
+                "starts_on": campaign["starts_on"],
+                "ends_on": campaign["ends_on"],
                 "is_over": campaign["ends_on"] <= as_of,
                 "spend": campaign["spend"],
                 "customers": len(won),
@@ -108,8 +110,9 @@ def installs_by_location(raw: Frames) -> Rows:
             used = [row for row in in_use.values() if row["location_id"] == place["location_id"]]
             rows.append(
                 {
-                    "location_id": place["location_id"],
+                    **{name: place[name] for name in ("location_id", "region", "country_code", "city")},
                     "month": month["month"],
+                    "is_complete": month["is_complete"],
                     "installs": sum(month_of(at.date()) == month["month"] for at in here.installed_at),
                     "removals": sum(bool(at) and month_of(at.date()) == month["month"] for at in here.removed_at),
                     "installed": len(used),
