@@ -92,8 +92,9 @@ class TableConfig(_Section):
     ``cursor`` is a column's name or ``full``; ``columns`` gives logical types by column name.
     ``verify`` is what each sync proves: the whole table, the partitions it touched, or those and one
     ``rotate``-th of the rest in turn. ``partition`` divides the table, by months if it is a date, by
-    runs of ``partition_size`` if it is an integer. On BigQuery the table is stored so too, clustered by
-    ``cluster`` or else by its key, and ``require_partition_filter`` refuses queries that name no partition.
+    runs of ``partition_size`` if it is an integer. On BigQuery the table is stored so too, by each
+    ``partition_unit`` of a date, clustered by ``cluster`` or else by its key, and
+    ``require_partition_filter`` refuses queries that name no partition.
     ``deletes`` says whether rows that are gone from the source go from the copy too, or stay in it with a
     ``_deleted_at``; with ``history`` every version of a row is kept in ``raw_history``.
     """
@@ -105,6 +106,7 @@ class TableConfig(_Section):
     verify: Literal["full", "touched", "rotate"] = "full"
     partition: str | None = None
     partition_size: Annotated[int, Field(ge=1)] = 1_000_000
+    partition_unit: Literal["hour", "day", "month", "year"] = "month"
     rotate: Annotated[int, Field(ge=1)] = 10
     deletes: Literal["hard", "soft"] = "hard"
     history: bool = False

@@ -75,6 +75,7 @@ def _end_with(process: int) -> None:
 duckdb.connect = _connect_then_set_zone
 
 import bigquery_emulator_lookups  # noqa: E402
+from local_bigquery.catalog import ddl  # noqa: E402
 from local_bigquery.cli import main  # noqa: E402
 from local_bigquery.jobs import merge, query  # noqa: E402
 from local_bigquery.settings import settings  # noqa: E402
@@ -107,6 +108,21 @@ def _execute_query(cursor: Any, *arguments: Any, session: Any = None, **named: A
     return _execute(cursor if session else _OwnTables(cursor), *arguments, session=session, **named)
 
 
+_time_partitioning = ddl._partitioning
+
+
+def _partitioning(node: Any) -> dict[str, Any]:
+    # Its own name for RANGE_BUCKET is not recognised where tables are recorded: they were divided by days.
+    by = node.this
+    if by.name != "bq.main.range_bucket":
+        return dict(_time_partitioning(node))
+    column, numbers = by.expressions
+    start, end, interval = (number.name for number in numbers.expressions)
+    bounds = {"start": start, "end": end, "interval": interval}
+    return {"rangePartitioning": {"field": column.name, "range": bounds}}
+
+
+ddl._partitioning = _partitioning
 query.execute = _execute_query
 Interpreter.run, Interpreter.sql, merge.run = _run_script, _run_statement, _run_merge
 bigquery_emulator_lookups.use()

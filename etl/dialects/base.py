@@ -38,13 +38,14 @@ class Statement(NamedTuple):
 class Layout:
     """How an engine that charges by what it reads should store a table.
 
-    ``partition`` divides it, by months, or by runs of ``size`` if it is an integer; within a part,
-    rows with similar values in ``cluster`` are kept together. ``description`` is the table's,
-    ``columns`` are those that are described.
+    ``partition`` divides it, by its ``unit`` (hour, day, month or year), or by runs of ``size`` if it is an
+    integer; within a part, rows with similar values in ``cluster`` are kept together. ``description`` is the
+    table's, ``columns`` are those that are described.
     """
 
     partition: Column | None = None
     size: int = 1_000_000
+    unit: str = "month"
     cluster: tuple[str, ...] = ()
     require_filter: bool = False
     description: str = ""
@@ -98,6 +99,9 @@ class RowsumDialect(Dialect):
     ``x`` is always an expression of the engine's own type for the logical type at hand, and a text is
     NULL where ``x`` is. No text but a string's holds a comma, a tilde or a colon.
     """
+
+    scripts: ClassVar[bool] = False
+    """Whether a query may have statements before it and is asked with them in one round trip."""
 
     row_count: ClassVar[str] = "COUNT(*)"
     """The number of rows as a 64-bit integer."""
@@ -345,10 +349,11 @@ class WarehouseDialect(RowsumDialect):
             f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
         )
 
-    def delete_matching(self, target: str, keys: str, key: Sequence[str]) -> str:
-        """Delete every row of the target whose key is in table ``keys``."""
+    def delete_matching(self, target: str, keys: str, key: Sequence[str], within: str = "") -> str:
+        """Delete every row of the target whose key is in table ``keys``; ``within``, over ``etl_t``, as for a merge."""
         matched = " AND ".join(f"etl_t.{self.quote(name)} = etl_k.{self.quote(name)}" for name in key)
-        return f"DELETE FROM {target} AS etl_t WHERE EXISTS (SELECT 1 FROM {keys} AS etl_k WHERE {matched})"
+        where = f"({within}) AND " if within else ""
+        return f"DELETE FROM {target} AS etl_t WHERE {where}EXISTS (SELECT 1 FROM {keys} AS etl_k WHERE {matched})"
 
     def delete_hashed(self, target: str, hashes: str, columns: Sequence[Column]) -> str:
         """Delete every row of the target whose words are in table ``hashes``; for tables without a key."""

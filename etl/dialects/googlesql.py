@@ -33,6 +33,7 @@ class GoogleSqlDialect(WarehouseDialect):
 
     name = "bigquery"
     sqlglot = "bigquery"
+    scripts = True
 
     def __init__(self, scratch: str = "") -> None:
         """``scratch``, a quoted dataset with a name's beginning, is where temporary tables go if not into a session."""
@@ -154,7 +155,7 @@ class GoogleSqlDialect(WarehouseDialect):
         https://cloud.google.com/bigquery/docs/multi-statement-queries#temporary_tables
         """
         if self._scratch:
-            return f"CREATE TABLE {name} OPTIONS ({EXPIRING}) AS {query}"
+            return f"CREATE OR REPLACE TABLE {name} OPTIONS ({EXPIRING}) AS {query}"
         return f"CREATE TEMP TABLE {name} AS {query}"
 
     def create_table(
@@ -172,11 +173,13 @@ class GoogleSqlDialect(WarehouseDialect):
         listed = f" ({', '.join(typed)})" if typed else ""
         return f"CREATE TABLE {relation}{listed}{self._stored(layout)} AS\n{query}"
 
-    def partition_by(self, name: str, kind: Kind, size: int) -> str:
-        """The expression by which a table is partitioned: months, or runs of an integer from 0 on."""
+    def partition_by(self, name: str, kind: Kind, size: int, unit: str = "month") -> str:
+        """The expression by which a table is partitioned: units of time, or runs of an integer from 0 on."""
         if kind is Kind.INT:
             return f"RANGE_BUCKET({self.quote(name)}, GENERATE_ARRAY(0, {size * (MOST_PARTITIONS - 1)}, {size}))"
-        return f"{_TRUNC[kind]}({self.quote(name)}, MONTH)"
+        if kind is Kind.DATE and unit == "day":
+            return self.quote(name)
+        return f"{_TRUNC[kind]}({self.quote(name)}, {unit.upper()})"
 
     def _column(self, name: str, type_: str, description: str) -> str:
         options = f" OPTIONS (description = {self.string(description[:1024])})" if description else ""
@@ -186,7 +189,7 @@ class GoogleSqlDialect(WarehouseDialect):
         """PARTITION BY, CLUSTER BY and OPTIONS."""
         text = ""
         if layout.partition:
-            by = self.partition_by(layout.partition.name, layout.partition.type.kind, layout.size)
+            by = self.partition_by(layout.partition.name, layout.partition.type.kind, layout.size, layout.unit)
             text += f" PARTITION BY {by}"
         if layout.cluster:
             text += f" CLUSTER BY {self.columns(layout.cluster)}"
@@ -201,6 +204,10 @@ class GoogleSqlDialect(WarehouseDialect):
 
     def partition_start(self, x: str, kind: Kind, size: int) -> str:
         return f"{x} - MOD(MOD({x}, {size}) + {size}, {size})" if kind is Kind.INT else f"DATE_TRUNC(DATE({x}), MONTH)"
+
+    def time_start(self, x: str, kind: Kind, unit: str) -> str:
+        """The beginning of the hour, day, month or year (UTC) that ``x`` lies in, of the type of ``x``."""
+        return f"{_TRUNC[kind]}({x}, {unit.upper()})"
 
     def assertion(self, condition: str, message: str) -> str:
         return f"SELECT IF({condition}, 0, ERROR({self.string(message)}))"

@@ -125,18 +125,27 @@ class PushdownSide(Side):
         read_keys: Callable[[pa.Table], pa.Table],
         part: Ranges | None = None,
     ) -> None:
-        """``part`` restricts what is summed; rows are still fetched by key wherever they lie."""
+        """``part`` restricts what is summed; rows are still fetched by key wherever they lie.
+
+        Summed at once, or where a script can do both when the totals are first asked for.
+        """
         relation = f"(SELECT * FROM {relation} AS etl_part WHERE {part.condition(dialect)})" if part else relation
         self._engine, self._dialect, self._relation, self._table = engine, dialect, relation, table
         self._read_keys = read_keys
         self._sums = dialect.temporary(f"etl_rowsum_{next(_names)}")
         query = dialect.bucket_sums(table.columns, summed_key(table), relation)
-        engine.run(dialect.create_temporary(self._sums, query))
+        self._creation = dialect.create_temporary(self._sums, query)
+        if not dialect.scripts:
+            self._make()
 
     def totals(self) -> Totals:
-        return _totals(self._engine.query(totals_sql(self._dialect, self._sums)))
+        totals = totals_sql(self._dialect, self._sums)
+        if self._creation:
+            totals, self._creation = f"{self._creation};\n{totals}", ""
+        return _totals(self._engine.query(totals))
 
     def buckets(self) -> pa.Table:
+        self._make()
         return self._engine.query(f"SELECT * FROM {self._sums}")
 
     def members(self, columns: Sequence[str], selection: Selection | None) -> pa.Table:
@@ -157,7 +166,14 @@ class PushdownSide(Side):
         return self._read_keys(keys)
 
     def close(self) -> None:
-        self._engine.run(f"DROP TABLE IF EXISTS {self._sums}")
+        if not self._creation:
+            self._engine.run(f"DROP TABLE IF EXISTS {self._sums}")
+
+    def _make(self) -> None:
+        """Sum the rows, unless that was done."""
+        if self._creation:
+            self._engine.run(self._creation)
+            self._creation = ""
 
 
 class StreamSide(Side):

@@ -152,6 +152,14 @@ class Warehouse(ABC):
         target, staged = self.relation("raw", table.target), self.relation("raw", staging)
         return self.dialect.merge(target, staged, list(self.columns("raw", staging)), table.key)
 
+    def within(self, table: Table, keys: str) -> str:
+        """A predicate over ``etl_t``, true of all the copy's rows whose key is in relation ``keys``; empty for any row.
+
+        It names constants, for warehouses that charge by the parts of a table that a statement may touch.
+        """
+        del table, keys
+        return ""
+
     def publish(
         self,
         marts: Mapping[str, str],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -14,6 +16,7 @@ from etl.config import TableConfig
 from etl.dialects.base import Layout, Statement
 from etl.dialects.googlesql import GoogleSqlDialect
 from etl.errors import ConfigError, LostRaceError, WarehouseError
+from etl.verify.keeping import mark
 from etl.verify.rowsum import totals_sql
 from etl.warehouses.base import LOST_RACE
 from etl.warehouses.bigquery import naming
@@ -21,10 +24,10 @@ from etl.warehouses.bigquery.client import Place, place_of
 from etl.warehouses.bigquery.datasets import bytes_of
 from etl.warehouses.bigquery.failures import transient, translated
 from etl.warehouses.bigquery.jobs import bound, label_text
-from etl.warehouses.bigquery.layout import Layouts
+from etl.warehouses.bigquery.layout import Layouts, Stored
 from etl.warehouses.bigquery.leases import Leases
-from etl.warehouses.bigquery.pruning import predicate, starts_sql
-from etl.warehouses.bigquery.warehouse import listed_keys
+from etl.warehouses.bigquery.pruning import MOST, Division, division_of, predicate, starts_sql
+from etl.warehouses.bigquery.warehouse import first_keys, listed_keys
 from schemas import types
 from schemas.table import Column, Table
 
@@ -34,15 +37,27 @@ AT = Column("at", types.DATETIME)
 SEEN = Column("seen", types.TIMESTAMP)
 TABLE = Table("orders", (Column("id", types.INT, False), DAY, AT, SEEN, Column("n", types.decimal(10, 2))), ("id",))
 COLUMNS = {column.name: DIALECT.ddl(column.type) for column in TABLE.columns}
-TABLES = {"t": COLUMNS, "s": COLUMNS, "leases": {"table_name": "STRING", "holder": "STRING", "expires_at": "TIMESTAMP"}}
+SOFT = replace(TABLE, soft=True)
+TABLES = {
+    "t": COLUMNS | {"_deleted_at": "TIMESTAMP"},
+    "s": COLUMNS,
+    "leases": {"table_name": "STRING", "holder": "STRING", "expires_at": "TIMESTAMP"},
+}
 LEASES = Leases(None, "leases", 60, 60)  # type: ignore[arg-type]  # its statements need no connection
 BY_DAY = Layout(DAY, cluster=("id",), require_filter=True, description="Copy of orders", columns=TABLE.columns)
 
 
-class Named:
-    """The part of a warehouse that text needs."""
-
-    dialect = DIALECT
+MONTHS, RUNS = Division(DAY, "month"), Division(TABLE.columns[0], size=1000)
+HOURS = Division(SEEN, "hour")
+DIVISIONS = [
+    MONTHS,
+    RUNS,
+    HOURS,
+    Division(DAY, "day"),
+    Division(DAY, "year"),
+    Division(AT, "hour"),
+    Division(AT, "year"),
+]
 
 
 def _declared(sql: str) -> str:
@@ -61,10 +76,15 @@ def _declared(sql: str) -> str:
         DIALECT.create_as("x", "SELECT * FROM t", Layout(AT, cluster=("id",))),
         DIALECT.create_as("x", "SELECT day FROM t", Layout(DAY, columns=(DAY,))),
         GoogleSqlDialect("`p`.`d`.`scratch_").create_temporary("`p`.`d`.`scratch_x`", "SELECT 1 AS one"),
-        DIALECT.merge("t", "s", list(COLUMNS), ["id"], predicate(Named(), DAY, [date(2024, 1, 1), None])),  # type: ignore[arg-type]
-        DIALECT.merge("t", "s", list(COLUMNS), ["id"], predicate(Named(), SEEN, [date(9999, 12, 1)])),  # type: ignore[arg-type]
-        starts_sql(Named(), TABLE, DAY, "t", "s"),  # type: ignore[arg-type]
-        starts_sql(Named(), TABLE, AT, "t", "s"),  # type: ignore[arg-type]
+        DIALECT.create_table("x", COLUMNS, Layout(DAY, unit="day")),
+        DIALECT.create_table("x", COLUMNS, Layout(SEEN, unit="hour")),
+        DIALECT.merge("t", "s", list(COLUMNS), ["id"], predicate(DIALECT, MONTHS, [date(2024, 1, 1), None])),
+        DIALECT.merge("t", "s", list(COLUMNS), ["id"], predicate(DIALECT, HOURS, [datetime(9999, 12, 31, 23)])),
+        DIALECT.delete_matching("t", "s", ["id"], predicate(DIALECT, RUNS, [0, 1000, 5000, None])),
+        mark(DIALECT, "t", "s", SOFT, datetime(2024, 1, 1, tzinfo=UTC), predicate(DIALECT, MONTHS, [date(2024, 1, 1)])),
+        *(starts_sql(DIALECT, by, TABLE, "t", "s", staged=True) for by in DIVISIONS),
+        starts_sql(DIALECT, MONTHS, TABLE, "t", "s", staged=False),
+        f"SELECT * FROM t AS etl_t WHERE {first_keys(DIALECT, TABLE, pa.table({'id': [1, 1, 2]}))}",
         "DELETE FROM t WHERE TRUE",
         f"SELECT * FROM t AS etl_t WHERE EXISTS (SELECT 1 FROM {listed_keys(DIALECT, TABLE, pa.table({'id': [1]}))} "
         "AS etl_k WHERE etl_t.id = etl_k.id)",
@@ -90,12 +110,81 @@ def test_totals_do_not_overflow() -> None:
 
 
 def test_months_of_a_merge_are_joined_and_null_is_one_of_them() -> None:
-    found = predicate(Named(), DAY, [date(2024, 1, 1), date(2024, 2, 1), None, date(2024, 5, 1)])  # type: ignore[arg-type]
+    found = predicate(DIALECT, MONTHS, [date(2024, 1, 1), date(2024, 2, 1), None, date(2024, 5, 1)])
     assert found == (
         "(etl_t.`day` >= CAST('2024-01-01' AS DATE) AND etl_t.`day` < CAST('2024-03-01' AS DATE)) OR "
         "(etl_t.`day` >= CAST('2024-05-01' AS DATE) AND etl_t.`day` < CAST('2024-06-01' AS DATE)) OR "
         "(etl_t.`day` IS NULL)"
     )
+
+
+@pytest.mark.parametrize(
+    ("by", "starts", "bounds"),
+    [
+        (RUNS, [0, 1000, 5000], ["0", "2000", "5000", "6000"]),
+        (RUNS, [-1000], ["-1000", "0"]),
+        (RUNS, [2**63 - 808], [str(2**63 - 808)]),
+        (HOURS, [datetime(2023, 12, 31, 23, tzinfo=UTC)], ["2023-12-31 23:00:00+00:00", "2024-01-01 00:00:00+00:00"]),
+        (Division(DAY, "day"), [date(2024, 2, 29)], ["2024-02-29", "2024-03-01"]),
+        (Division(DAY, "year"), [date(2024, 1, 1)], ["2024-01-01", "2025-01-01"]),
+        (Division(AT, "month"), [datetime(9999, 12, 1)], ["9999-12-01 00:00:00"]),
+        (Division(DAY, "year"), [date(9999, 1, 1)], ["9999-01-01"]),
+    ],
+)
+def test_parts_end_where_the_next_one_begins_if_there_is_one(
+    by: Division, starts: list[Any], bounds: list[str]
+) -> None:
+    assert re.findall(r"CAST\('([^']*)'", predicate(DIALECT, by, starts)) == bounds
+
+
+def test_more_parts_than_a_predicate_can_name_are_spanned_by_one_range() -> None:
+    found = predicate(DIALECT, RUNS, [2000 * i for i in range(MOST + 1)] + [None])
+    assert found == (
+        f"(etl_t.`id` >= CAST('0' AS INT64) AND etl_t.`id` < CAST('{2000 * MOST + 1000}' AS INT64)) OR "
+        "(etl_t.`id` IS NULL)"
+    )
+
+
+def test_every_value_lies_between_its_start_and_its_end() -> None:
+    """By the reference implementation: the start it computes, and the predicate made of that start."""
+    values = {
+        DAY: ["DATE '2024-02-29'", "DATE '0001-01-01'", "DATE '9999-12-31'", "NULL"],
+        AT: ["DATETIME '1969-12-31 23:59:59.999999'", "DATETIME '9999-12-31 23:59:59'", "NULL"],
+        SEEN: ["TIMESTAMP '2024-06-01 00:00:00+05:30'", "TIMESTAMP '9999-12-30 23:59:59+00'", "NULL"],
+        TABLE.columns[0]: ["-1", "0", "999", "1000", "9223372036854775807", "NULL"],
+    }
+    for by in DIVISIONS:
+        type_ = DIALECT.ddl(by.column.type)
+        for value in values[by.column]:
+            start = by.start(DIALECT, f"CAST({value} AS {type_})")
+            ((found,),) = googlesql.rows(f"SELECT CAST({start} AS STRING)")
+            condition = predicate(DIALECT, by, [_typed(found, by.column)])
+            row = f"SELECT CAST({value} AS {type_}) AS `{by.column.name}`"
+            counted = f"SELECT CAST(COUNT(*) AS STRING) FROM ({row}) AS etl_t WHERE {condition}"
+            assert googlesql.rows(counted) == [("1",)], (by, value)
+
+
+def _typed(text: str | None, column: Column) -> Any:
+    """A start as BigQuery's client gives it."""
+    if text is None:
+        return None
+    if column.type.kind is types.Kind.INT:
+        return int(text)
+    return (date if column.type.kind is types.Kind.DATE else datetime).fromisoformat(text)
+
+
+@pytest.mark.parametrize(
+    ("partition", "unit", "expected"), [("", "", None), ("gone", "DAY", None), ("day", "YEAR", "year")]
+)
+def test_how_a_stored_table_is_divided(partition: str, unit: str, expected: str | None) -> None:
+    """By the time of arrival, or by a column that the source no longer has: then nothing is known."""
+    by = division_of(Stored((), partition, unit, ()), TABLE)
+    assert (by.unit if by else None) == expected
+
+
+def test_keys_that_name_their_part_are_not_looked_for() -> None:
+    table = replace(TABLE, key=("id", "day"))
+    assert " t " not in starts_sql(DIALECT, MONTHS, table, "t", "s", staged=True)
 
 
 def test_placeholders_are_named_and_not_looked_for_in_texts() -> None:

@@ -54,9 +54,10 @@ class Jobs:
         self._labels.set(self._labels.get({}) | {name: label_text(value) for name, value in labels.items()})
 
     def read(self, sql: str, values: Sequence[Any] = ()) -> Any:
-        """The rows of a SELECT, ``?`` in it bound to values, in one round trip; raises ``WarehouseError``.
+        """The rows of a query, ``?`` in it bound to values, in one round trip; raises ``WarehouseError``.
 
-        It needs no name: asked twice, it changes nothing.
+        It needs no name: run twice, it changes nothing more, be it a SELECT, an UPDATE that says what is to
+        be, or a script of such.
         """
         text, parameters = bound([Statement(sql, tuple(values))])
         config = self._configuration(parameters)

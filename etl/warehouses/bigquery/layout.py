@@ -12,6 +12,7 @@ from etl.dialects.base import Layout
 from etl.dialects.googlesql import CLUSTERED_BY, PARTITIONED_BY
 from etl.errors import WarehouseError
 from schemas.table import Column, Table
+from schemas.types import Kind
 
 MOST_CLUSTERED = 4
 _STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
@@ -37,9 +38,15 @@ class Layouts:
                 f"table {table.target} cannot be partitioned by {partition.name}, which is {partition.type}",
                 f"name a date, datetime, timestamp or int: [tables.{table.target}] partition",
             )
+        if partition and partition.type.kind is Kind.DATE and wish.partition_unit == "hour":
+            raise WarehouseError(
+                f"table {table.name} cannot be partitioned by hours of {partition.name}, which is a date",
+                f"name day, month or year: [tables.{table.target}] partition_unit",
+            )
         return Layout(
             partition=partition,
             size=wish.partition_size,
+            unit=wish.partition_unit,
             cluster=self._cluster(table, wish),
             description=f"Copy of {table.schema + '.' if table.schema else ''}{table.name}, kept by etl sync.",
             columns=tuple(column for column in table.columns if column.comment),

@@ -47,7 +47,7 @@ class Leases:
             renewing.join()
             # A lease that cannot be given back runs out by itself.
             with suppress(WarehouseError):
-                self._jobs.query(self.release(), [table, holder])
+                self._jobs.read(self.release(), [table, holder])
 
     def create(self) -> str:
         """The table of leases."""
@@ -101,7 +101,7 @@ class Leases:
         return self._changed(self.enter(), [table]) and self._changed(self.take(), values)
 
     def _changed(self, sql: str, values: list[Any]) -> bool:
-        return bool(self._jobs.query(sql, values).num_dml_affected_rows)
+        return bool(self._jobs.read(sql, values).num_dml_affected_rows)
 
     def _renew(self, table: str, holder: str, ended: Event) -> None:
         while not ended.wait(self._seconds / 3):

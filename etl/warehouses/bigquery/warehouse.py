@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
 
@@ -26,7 +27,7 @@ from etl.warehouses.bigquery.jobs import Jobs, bound
 from etl.warehouses.bigquery.layout import Layouts, Stored, physical_type
 from etl.warehouses.bigquery.leases import Leases
 from etl.warehouses.bigquery.loads import Loader
-from etl.warehouses.bigquery.pruning import staged_range
+from etl.warehouses.bigquery.pruning import WORTH_BYTES, division_of, predicate, starts_sql
 from etl.warehouses.bigquery.rows import read_table
 from schemas.table import DELETED_AT, Table
 
@@ -58,6 +59,10 @@ class BigQueryWarehouse(Warehouse):
         self._layouts = Layouts(config.tables)
         self._leases = Leases(self._jobs, self.relation("etl", "leases"), settings.lease_seconds, settings.wait_seconds)
         self._loaders: dict[str, Loader] = {}
+        self._has_leases = False
+        # What the catalog says of tables whose lease is held, so that nobody else changes it.
+        self._known: dict[str, bigquery.Table | None] = {}
+        self._held: set[str] = set()
 
     @property
     def identity(self) -> str:
@@ -67,6 +72,7 @@ class BigQueryWarehouse(Warehouse):
         return self._dataset(room)
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> pa.Table:
+        self._tell_cost(sql)
         rows = self._jobs.read(sql, values)
         try:
             return arrow_of(rows, self._clients.storage)
@@ -87,11 +93,12 @@ class BigQueryWarehouse(Warehouse):
         for sql in changes:
             self._tell_cost(sql)
         if changes:
-            self._jobs.script(";\n".join(changes))
+            self._known.clear()
+            self._redefine(changes)
 
     def run(self, sql: str) -> None:
         self._tell_cost(sql)
-        self._jobs.query(sql)
+        self._jobs.read(sql)
 
     def columns(self, room: Room, name: str) -> dict[str, str]:
         found = self._table(room, name)
@@ -108,7 +115,8 @@ class BigQueryWarehouse(Warehouse):
         naming.refuse(name, columns)
         layout = self._layouts.of(table) if table else None
         relation, expires = self.relation("raw", name), name.startswith(STAGING)
-        self._jobs.query(self.dialect.create_table(relation, columns, layout, expires=expires))
+        self._known.pop(name, None)
+        self._jobs.read(self.dialect.create_table(relation, columns, layout, expires=expires))
 
     def append(self, name: str, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
         if name not in self._loaders:
@@ -125,10 +133,11 @@ class BigQueryWarehouse(Warehouse):
 
     def replace(self, staging: str, target: str, statements: Sequence[Statement | str]) -> None:
         staged, relation = self.relation("raw", staging), self.relation("raw", target)
-        held, new = self._table("raw", target), self._table("raw", staging)
-        if new is None:
+        held = self._table("raw", target)
+        new = self._table("raw", staging) if held else None
+        if held and new is None:
             raise WarehouseError(f"staging table {staging} is gone", "run the same command again")
-        if held and Stored.of(held) == Stored.of(new):
+        if held and new and Stored.of(held) == Stored.of(new):
             names = [field.name for field in new.schema]
             # Both in one transaction with the ledger; TRUNCATE cannot be part of one.
             emptied = f"DELETE FROM {relation} WHERE TRUE"
@@ -136,17 +145,20 @@ class BigQueryWarehouse(Warehouse):
             self.drop(staging)
             return
         # It is to stay, whatever happens next.
-        new.expires = None
-        self._updated(new, "expires")
+        staying = bigquery.Table(self._reference("raw", staging))
+        staying.expires = None
+        self._updated(staying, "expires")
+        # Killed between the ledger's entry and the last of these, the gate is shut and the next run loads it anew.
         dropped = [f"DROP TABLE IF EXISTS {relation}"] if held else []
         self.alter([*dropped, self.dialect.rename(staged, target)], statements)
 
     def merge(self, table: Table, staging: str) -> str:
         target, staged = self.relation("raw", table.target), self.relation("raw", staging)
         names = list(self.columns("raw", staging))
-        held = self._table("raw", table.target)
-        within = staged_range(self, table, Stored.of(held), target, staged) if held else ""
-        return self.dialect.merge(target, staged, names, table.key, within)
+        return self.dialect.merge(target, staged, names, table.key, self._within(table, staged, staged=True))
+
+    def within(self, table: Table, keys: str) -> str:
+        return self._within(table, keys)
 
     def publish(
         self,
@@ -175,9 +187,10 @@ class BigQueryWarehouse(Warehouse):
     @contextmanager
     def lease(self, target: str) -> Iterator[None]:
         self._jobs.label({"table": target})
-        if self._table("etl", "leases") is None:
-            self._jobs.query(self._leases.create())
-        with self._leases.held(target), self._unfiltered(target):
+        if not self._has_leases and self._table("etl", "leases") is None:
+            self._jobs.read(self._leases.create())
+        self._has_leases = True
+        with self._leases.held(target), self._remembered(target), self._unfiltered(target):
             yield
 
     def label(self, **labels: str) -> None:
@@ -200,7 +213,7 @@ class BigQueryWarehouse(Warehouse):
         if not keys.num_rows:
             return table.arrow.empty_table()
         if keys.num_rows <= FEW_KEYS:
-            return self._read_keys(table, listed_keys(self.dialect, table, keys))
+            return self._read_keys(table, listed_keys(self.dialect, table, keys), first_keys(self.dialect, table, keys))
         name = staging_name(table.target, "wanted")
         self.stage(name, table.key_columns, keys)
         try:
@@ -209,6 +222,7 @@ class BigQueryWarehouse(Warehouse):
             self.drop(name)
 
     def drop(self, name: str) -> None:
+        self._known.pop(name, None)
         try:
             self._rest.delete_table(self._reference("raw", name), not_found_ok=True)
         except ANY as error:
@@ -218,6 +232,16 @@ class BigQueryWarehouse(Warehouse):
         for loader in self._loaders.values():
             loader.close()
         self._clients.close()
+
+    @contextmanager
+    def _remembered(self, target: str) -> Iterator[None]:
+        """Ask the catalog about a table once, as long as nobody else may change it and it is not changed from here."""
+        self._held.add(target)
+        try:
+            yield
+        finally:
+            self._held.discard(target)
+            self._known.pop(target, None)
 
     @contextmanager
     def _unfiltered(self, target: str) -> Iterator[None]:
@@ -236,16 +260,37 @@ class BigQueryWarehouse(Warehouse):
             table.require_partition_filter = required
             self._updated(table, "require_partition_filter")
 
-    def _read_keys(self, table: Table, wanted: str) -> pa.Table:
-        """The rows whose key is in ``wanted``, a table's name or an array."""
+    def _read_keys(self, table: Table, wanted: str, listed: str = "") -> pa.Table:
+        """The rows whose key is in ``wanted``, a table's name or an array; ``listed`` says the same in constants."""
         quote = self.dialect.quote
         matched = " AND ".join(f"etl_t.{q} = etl_k.{q}" for q in map(quote, table.key))
         columns = ", ".join(f"etl_t.{quote(column.name)}" for column in table.columns)
+        within = self._within(table, wanted)
+        where = "".join(f"({condition}) AND " for condition in (within, listed) if condition)
         found = self.query(
             f"SELECT {columns} FROM {self.live(table)} AS etl_t "
-            f"WHERE EXISTS (SELECT 1 FROM {wanted} AS etl_k WHERE {matched})"
+            f"WHERE {where}EXISTS (SELECT 1 FROM {wanted} AS etl_k WHERE {matched})"
         )
         return found.cast(table.arrow)
+
+    def _within(self, table: Table, keys: str, *, staged: bool = False) -> str:
+        """A predicate of constants over ``etl_t`` that holds where rows with these keys are, or will be.
+
+        Empty for a table that is not divided, or so small that asking costs more than reading it.
+        """
+        held = self._table("raw", table.target)
+        if held is None or not table.key or (held.num_bytes or 0) < WORTH_BYTES:
+            return ""
+        by = division_of(Stored.of(held), table)
+        if by is None:
+            return ""
+        target = self.relation("raw", table.target)
+        starts = self.query(starts_sql(self.dialect, by, table, target, keys, staged=staged))["etl_start"]
+        return predicate(self.dialect, by, starts.to_pylist())
+
+    def _redefine(self, changes: Sequence[str]) -> None:
+        """Run DDL."""
+        self._jobs.script(";\n".join(changes))
 
     def _dataset(self, room: str) -> str:
         return f"`{self._place.project}`.`{self._place.dataset(room)}`"
@@ -254,14 +299,20 @@ class BigQueryWarehouse(Warehouse):
         return bigquery.DatasetReference(self._place.project, self._place.dataset(room)).table(name)
 
     def _table(self, room: Room, name: str) -> bigquery.Table | None:
+        if room == "raw" and name in self._known:
+            return self._known[name]
         try:
-            return self._rest.get_table(self._reference(room, name))
+            found = self._rest.get_table(self._reference(room, name))
         except NotFound:
-            return None
+            found = None
         except ANY as error:
             raise translated(error) from error
+        if room == "raw" and name in self._held:
+            self._known[name] = found
+        return found
 
     def _updated(self, table: bigquery.Table, *what: str) -> None:
+        self._known.clear()
         try:
             self._rest.update_table(table, list(what))
         except ANY as error:
@@ -275,9 +326,10 @@ class BigQueryWarehouse(Warehouse):
         )
 
     def _tell_cost(self, sql: str) -> None:
-        """Log what a costly statement will read; others are not worth the question."""
-        if not (log.isEnabledFor(logging.INFO) and _COSTLY.match(sql)):
+        """Log what a costly statement will read; others are not worth the question, nor is an emulator's answer."""
+        if self._clients.emulated or not (log.isEnabledFor(logging.INFO) and _COSTLY.match(sql)):
             return
+        sql = sql.partition(";\n")[0]
         shown = " ".join(sql.split())[:60]
         try:
             log.info("%s … reads %s bytes", shown, f"{self._jobs.estimate(sql):,}")
@@ -299,4 +351,11 @@ def listed_keys(dialect: GoogleSqlDialect, table: Table, keys: pa.Table) -> str:
     return f"UNNEST([{', '.join(f'STRUCT({struct})' for struct in structs)}])"
 
 
-_COSTLY = re.compile(r"\s*(MERGE|CREATE TABLE\b.*\bAS\s+(SELECT|WITH|\())", re.DOTALL)
+def first_keys(dialect: GoogleSqlDialect, table: Table, keys: pa.Table) -> str:
+    """The first key column's values as constants, by which a table that is clustered by it is read in blocks."""
+    column = table.key_columns[0]
+    listed = ", ".join(dialect.literal(value, column.type) for value in pc.unique(keys[column.name]).to_pylist())
+    return f"etl_t.{dialect.quote(column.name)} IN ({listed})"
+
+
+_COSTLY = re.compile(r"\s*(MERGE|CREATE (OR REPLACE )?TABLE\b.*\bAS\s+(SELECT|WITH|\())", re.DOTALL)
