@@ -12,8 +12,9 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from queue import Full, Queue
@@ -135,12 +136,14 @@ class _Loading:
         column = self._parts[0].column
         log.info("%s: loading %d ranges of %s, %d at once", self._table.target, len(left), column, jobs)
         self._mover.step("extract")
-        for part, chunk in _read_beside(self._source, self._table, left, jobs, self._undo):
-            if chunk is None:
-                self._finish(part)
-            else:
-                self._mover.add(chunk)
-                self._rows[part.number] = self._rows.get(part.number, 0) + chunk.num_rows
+        # Closed here, not when it is forgotten: an error would keep it, and its readers would wait for it forever.
+        with closing(_read_beside(self._source, self._table, left, jobs, self._undo)) as arrivals:
+            for part, chunk in arrivals:
+                if chunk is None:
+                    self._finish(part)
+                else:
+                    self._mover.add(chunk)
+                    self._rows[part.number] = self._rows.get(part.number, 0) + chunk.num_rows
         return self._mover.load_added(newest, LoadKind.FULL, sum(self._rows.values()))
 
     def _continue(self) -> None:
@@ -241,7 +244,7 @@ Arrival = tuple[Part, pa.Table | RunError | None]
 
 def _read_beside(
     source: Source, table: Table, parts: Sequence[Part], jobs: int, undo: Callable[[Part], None]
-) -> Iterator[tuple[Part, pa.Table | None]]:
+) -> Generator[tuple[Part, pa.Table | None]]:
     """The parts' rows in chunks, as readers deliver them, and None at each part's end; at most ``jobs`` chunks wait.
 
     A part that fails is undone and read again, up to ``TRIES`` times; then its error is raised.

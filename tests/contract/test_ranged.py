@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from support.items import ITEMS, KEYLESS, ROWS, changing, items, moment, stored
 from support.project import Project
 
 from etl import tasks
-from etl.errors import RunError, SourceError
+from etl.errors import RunError, SourceError, WarehouseError
 from etl.ledger import LoadKind
 from etl.ranges import Ranges
 from etl.sources.base import Snapshot, Source
@@ -23,7 +24,7 @@ from etl.sync.ranged import drop_stale
 from etl.sync.run import Failed, sync
 from etl.sync.table import Synced
 from etl.verify import rowsum
-from etl.warehouses.base import RANGE_STAGING, range_staging_prefix
+from etl.warehouses.base import RANGE_STAGING, Warehouse, range_staging_prefix
 from schemas import types
 from schemas.table import Column, Table
 
@@ -178,6 +179,26 @@ def test_a_range_that_fails_for_good_is_where_the_next_sync_goes_on(
     filled.assert_equal(ITEMS)
     with filled.warehouse.opened() as warehouse:
         assert warehouse.tables("raw") == ["items"]
+
+
+def test_a_warehouse_that_fails_leaves_no_reader_behind(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = count(1)
+
+    def failing(self: Warehouse, *arguments: Any) -> int:
+        if next(calls) == 3:
+            raise WarehouseError("the disk is full", "make room")
+        return append(self, *arguments)
+
+    with filled.session(**WISHES) as session:
+        append = type(session.warehouse).append
+        monkeypatch.setattr(type(session.warehouse), "append", failing)
+        (lost,) = session.sync()
+        assert isinstance(lost, Failed)
+        assert lost.error.message == "the disk is full"
+        assert [thread.name for thread in threading.enumerate() if thread.name.startswith("range")] == []
+        (result,) = session.sync()
+    assert isinstance(result, Synced), result
+    assert result.check.equal
 
 
 @pytest.mark.parametrize("change", ["a new column", "a day", "another cursor"])
