@@ -98,14 +98,15 @@ def backtest(revenue: Floats) -> Backtest:
 
 
 def _interval(actual: Floats, model: Floats, row: int) -> tuple[Floats, Floats]:
-    """The interval at an origin, from the relative errors of earlier origins that were known by then.
+    """The interval at an origin, from the relative errors of earlier origins as many months ahead, known by then.
 
-    The forecast for origin i, h + 1 months ahead, is known to be wrong from origin i + h + 1 on.
+    The forecast for origin i, h + 1 months ahead, is known to be wrong from origin i + h + 1 on. Errors of other
+    horizons are left out: those of shorter ones are smaller, and intervals far ahead would be too narrow.
     """
     low, high = np.full(HORIZON, np.nan), np.full(HORIZON, np.nan)
     for h in range(HORIZON):
-        known = [(i, g) for i in range(row) for g in range(HORIZON) if g <= h + 1 and i + g + 1 <= row]
-        errors = np.array([np.log1p(actual[i, g]) - np.log1p(model[i, g]) for i, g in known])
+        known = slice(0, max(0, row - h))
+        errors = np.log1p(actual[known, h]) - np.log1p(model[known, h])
         errors = errors[np.isfinite(errors)]
         if len(errors) >= _LEAST_ERRORS:
             reach = np.quantile(np.abs(errors), min(1.0, COVERAGE * (1 + 1 / len(errors))))
@@ -129,11 +130,11 @@ def ahead(months: Sequence[date], revenue: Floats) -> pd.DataFrame:
     )
 
 
-def coverage(test: Backtest) -> tuple[int, int]:
-    """How many of the months that had an interval lay within it."""
+def coverage(test: Backtest) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """By months ahead, how many months lay within their interval, and how many had one."""
     judged = np.isfinite(test.actual) & np.isfinite(test.low)
     within = judged & (test.actual >= test.low) & (test.actual <= test.high)
-    return int(within.sum()), int(judged.sum())
+    return within.sum(axis=0), judged.sum(axis=0)
 
 
 def _clock(start: int, end: int) -> Floats:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from etl.models.backtest import COVERAGE, HORIZON, KNOWN, Backtest, ahead, backtest, coverage
-from etl.models.evaluation import DRAWS, Floats, Measure, compared, share, verdict
+from etl.models.evaluation import DRAWS, Floats, Measure, blocks, compared, share, verdict
 from etl.models.features import require
 from etl.models.report import PERCENT, Outcome
 from etl.publish import charts
@@ -41,9 +41,12 @@ def fit(examples: pd.DataFrame, seed: int) -> Outcome:
 
 
 def _measures(test: Backtest, seed: int) -> list[Measure]:
-    """The model against each baseline; the bootstrap draws origins, whose months hang together."""
+    """The model against each baseline.
+
+    The bootstrap draws origins in runs of as many as share months, since their errors hang together.
+    """
     random = np.random.default_rng(seed)
-    drawn = [random.integers(0, len(test.origins), len(test.origins)) for _ in range(DRAWS)]
+    drawn = [blocks(random, len(test.origins), HORIZON) for _ in range(DRAWS)]
     models = np.array([test.error(test.model, rows) for rows in drawn])
     return [
         compared(
@@ -62,13 +65,16 @@ def _named(baseline: str) -> str:
 
 
 def _facts(test: Backtest) -> list[str]:
-    within, judged = coverage(test)
+    held, had = coverage(test)
+    within, judged = int(held.sum()), int(had.sum())
     seen = share(within, judged)
+    ahead = ", ".join(f"{h / n:.0%}" if n else "none" for h, n in zip(held, had, strict=True))
     return [
         f"Judged at {len(test.origins)} origins, up to {HORIZON} months ahead, by the sum of absolute errors as a "
         "share of what came.",
         f"Of {judged} months {seen.value:.0%} lay within the {COVERAGE:.0%} interval "
-        f"(as independent months would: {seen.low:.0%} to {seen.high:.0%}; they are not).",
+        f"(as independent months would: {seen.low:.0%} to {seen.high:.0%}; they are not); "
+        f"1 to {HORIZON} months ahead: {ahead}.",
     ]
 
 

@@ -10,7 +10,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from etl.models.evaluation import Floats, Interval, Measure, deciles, mean, share
+from etl.models.evaluation import Floats, Interval, Measure, deciles, mean, ranked, share
 from etl.publish import charts
 from etl.publish.figures import Board, Figure, Headline, words
 
@@ -221,7 +221,7 @@ def named(column: str) -> str:
 
 def _held(actual: Floats, predicted: Floats, shares: Floats) -> list[float]:
     total = actual.sum() or 1.0
-    held = np.concatenate([[0.0], np.cumsum(actual[np.argsort(-predicted, kind="stable")])]) / total
+    held = np.concatenate([[0.0], np.cumsum(ranked(actual, predicted))]) / total
     return [float(held[round(share_ * len(actual))]) for share_ in shares]
 
 

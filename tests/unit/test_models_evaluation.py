@@ -5,17 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.stats import binomtest
-from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from etl.models import churn
 from etl.models.evaluation import (
     Interval,
     Measure,
     Metrics,
+    blocks,
     deciles,
     interval,
     mean,
     measure,
+    ranked,
     share,
     top_share,
     verdict,
@@ -81,7 +83,7 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     held = 0
     for seed in range(60):
         values = np.random.default_rng(seed).normal(3.0, 1.0, 80)
-        (found,) = measure([ERROR], values, np.zeros(80), np.zeros(80), seed)
+        (found,) = measure([ERROR], values, np.zeros(80), np.zeros(80), seed, draws=200)
         held += found.model.low <= 3.0 <= found.model.high
     assert binomtest(held, 60, 0.95).pvalue > 0.001
 
@@ -122,11 +124,28 @@ def test_the_first_tenth_by_hand() -> None:
     assert np.isnan(top_share(np.zeros(10), predicted))
 
 
+def test_rows_of_equal_prediction_share_what_they_hold() -> None:
+    """The order in which they come changes nothing: half of a tied group is half of what it holds."""
+    actual, predicted = np.array([4.0, 0.0, 0.0, 0.0, 1.0, 1.0]), np.array([0.9, 0.9, 0.9, 0.9, 0.1, 0.1])
+    for order in (slice(None), slice(None, None, -1)):
+        assert ranked(actual[order], predicted[order]).tolist() == [1.0] * 6
+        assert top_share(actual[order], predicted[order], 1 / 3) == pytest.approx(2 / 6)
+
+
+def test_blocks_are_runs() -> None:
+    drawn = blocks(np.random.default_rng(2), 14, 6)
+    assert len(drawn) == 14
+    assert set(drawn) <= set(range(14))
+    for run in (drawn[:6], drawn[6:12]):
+        assert ((np.diff(run) % 14) == 1).all()
+
+
 def test_churns_measures_are_those_of_scikit_learn() -> None:
     random = np.random.default_rng(9)
     actual = (random.random(200) < 0.3).astype(float)
     predicted = np.round(np.clip(actual * 0.2 + random.random(200) * 0.7, 0.01, 0.99), 2)
     by_name = {metric.name: metric.metric(actual, predicted) for metric in churn.METRICS}
     assert by_name["ROC AUC"] == pytest.approx(roc_auc_score(actual, predicted))
+    assert by_name["average precision"] == pytest.approx(average_precision_score(actual, predicted))
     assert by_name["log loss"] == pytest.approx(log_loss(actual, predicted))
     assert np.isnan(churn.METRICS[1].metric(np.zeros(5), np.ones(5)))
