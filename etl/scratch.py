@@ -13,6 +13,16 @@ from etl.dialects.duckdb import DuckDbDialect
 from etl.private import PrivateDirectory
 
 
+def without_progress_bar(connection: duckdb.DuckDBPyConnection) -> None:
+    """Turn the progress bar off, which is on by itself where Python has no main file, as in spawned processes.
+
+    In a notebook without ipywidgets it is off, and DuckDB refuses to be told so.
+    """
+    shown = connection.sql("SELECT current_setting('enable_progress_bar')").fetchall()
+    if shown != [(False,)]:
+        connection.execute("SET enable_progress_bar = false").complete()
+
+
 class Scratch:
     """A private database that is gone when closed."""
 
@@ -22,8 +32,7 @@ class Scratch:
         self._connection = duckdb.connect()
         self.run("SET TimeZone = 'UTC'")
         self.run("SET preserve_insertion_order = false")
-        # On by itself where Python has no main file, as in spawned processes and notebooks.
-        self.run("SET enable_progress_bar = false")
+        without_progress_bar(self._connection)
         # Where it spills to, if it has to: private, gone when closed, and not in the user's own directory.
         self._spill = PrivateDirectory("spill")
         self.run(f"SET temp_directory = {self.dialect.string(str(self._spill.path))}")

@@ -20,6 +20,7 @@ from etl.dialects.base import Statement
 from etl.dialects.duckdb import DuckDbDialect
 from etl.errors import ConfigError, LostRaceError, WarehouseError
 from etl.ranges import Ranges
+from etl.scratch import without_progress_bar
 from etl.urls import path_of
 from etl.warehouses.base import LOST_RACE, ROOMS, Room, Warehouse
 from schemas.table import Table
@@ -52,8 +53,7 @@ class DuckDbWarehouse(Warehouse):
         self._connection = _open(path, wait_seconds)
         self._file = _file_number(path)
         self.run("SET TimeZone = 'UTC'")
-        # On by itself where Python has no main file, as in spawned processes and notebooks.
-        self.run("SET enable_progress_bar = false")
+        without_progress_bar(self._connection)
         # Row order is of no use to a warehouse, and keeping it costs memory on large loads.
         self.run("SET preserve_insertion_order = false")
         if memory_limit:
