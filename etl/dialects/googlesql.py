@@ -7,7 +7,6 @@ computes otherwise fails the vectors and is streamed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from etl.dialects.base import Layout, WarehouseDialect
@@ -158,14 +157,10 @@ class GoogleSqlDialect(WarehouseDialect):
             return f"CREATE OR REPLACE TABLE {name} OPTIONS ({EXPIRING}) AS {query}"
         return f"CREATE TEMP TABLE {name} AS {query}"
 
-    def create_table(
-        self, relation: str, columns: Mapping[str, str], layout: Layout | None = None, *, expires: bool = False
-    ) -> str:
-        """An empty table of columns of these physical types, replacing one of that name; it may expire in a day."""
-        layout = layout or Layout()
-        described = {column.name: column.comment for column in layout.columns}
-        listed = ", ".join(self._column(name, type_, described.get(name, "")) for name, type_ in columns.items())
-        return f"CREATE OR REPLACE TABLE {relation} ({listed}){self._stored(layout, expires=expires)}"
+    def scratch_dropped(self, sql: str) -> str:
+        """The name of the scratch table that a statement drops; empty of any other statement."""
+        begins = f"DROP TABLE IF EXISTS {self._scratch}"
+        return f"{self._scratch.rpartition('`')[2]}{sql.removeprefix(begins)[:-1]}" if sql.startswith(begins) else ""
 
     def create_as(self, relation: str, query: str, layout: Layout | None = None) -> str:
         layout = layout or Layout()
@@ -185,7 +180,7 @@ class GoogleSqlDialect(WarehouseDialect):
         options = f" OPTIONS (description = {self.string(description[:1024])})" if description else ""
         return f"{self.quote(name)} {type_}{options}"
 
-    def _stored(self, layout: Layout, *, expires: bool = False) -> str:
+    def _stored(self, layout: Layout) -> str:
         """PARTITION BY, CLUSTER BY and OPTIONS."""
         text = ""
         if layout.partition:
@@ -195,7 +190,6 @@ class GoogleSqlDialect(WarehouseDialect):
             text += f" CLUSTER BY {self.columns(layout.cluster)}"
         options = [f"description = {self.string(layout.description[:16_384])}"] if layout.description else []
         options += ["require_partition_filter = TRUE"] if layout.partition and layout.require_filter else []
-        options += [EXPIRING] if expires else []
         return text + (f" OPTIONS ({', '.join(options)})" if options else "")
 
     def catalog_type(self, type_: LogicalType) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from google.api_core import exceptions as google
+from google.cloud import bigquery
 from support import googlesql
 
 from etl.config import TableConfig
@@ -24,7 +26,7 @@ from etl.warehouses.bigquery.client import Place, place_of
 from etl.warehouses.bigquery.datasets import bytes_of
 from etl.warehouses.bigquery.failures import transient, translated
 from etl.warehouses.bigquery.jobs import bound, label_text
-from etl.warehouses.bigquery.layout import Layouts, Stored
+from etl.warehouses.bigquery.layout import Layouts, Stored, stored_table
 from etl.warehouses.bigquery.leases import Leases
 from etl.warehouses.bigquery.pruning import MOST, Division, division_of, predicate, starts_sql
 from etl.warehouses.bigquery.warehouse import first_keys, listed_keys
@@ -39,8 +41,9 @@ TABLE = Table("orders", (Column("id", types.INT, False), DAY, AT, SEEN, Column("
 COLUMNS = {column.name: DIALECT.ddl(column.type) for column in TABLE.columns}
 SOFT = replace(TABLE, soft=True)
 TABLES = {
-    "t": COLUMNS | {"_deleted_at": "TIMESTAMP"},
+    "t": COLUMNS,
     "s": COLUMNS,
+    "soft": COLUMNS | {"_deleted_at": "TIMESTAMP"},
     "leases": {"table_name": "STRING", "holder": "STRING", "expires_at": "TIMESTAMP"},
 }
 LEASES = Leases(None, "leases", 60, 60)  # type: ignore[arg-type]  # its statements need no connection
@@ -70,18 +73,20 @@ def _declared(sql: str) -> str:
 @pytest.mark.parametrize(
     "sql",
     [
-        DIALECT.create_table("x", COLUMNS, BY_DAY, expires=True),
-        DIALECT.create_table("x", COLUMNS, Layout(TABLE.columns[0], size=1000)),
-        DIALECT.create_table("x", COLUMNS, Layout(SEEN)),
+        DIALECT.create_as("x", "SELECT * FROM t", BY_DAY),
+        DIALECT.create_as("x", "SELECT * FROM t", Layout(TABLE.columns[0], size=1000)),
+        DIALECT.create_as("x", "SELECT * FROM t", Layout(SEEN)),
         DIALECT.create_as("x", "SELECT * FROM t", Layout(AT, cluster=("id",))),
         DIALECT.create_as("x", "SELECT day FROM t", Layout(DAY, columns=(DAY,))),
         GoogleSqlDialect("`p`.`d`.`scratch_").create_temporary("`p`.`d`.`scratch_x`", "SELECT 1 AS one"),
-        DIALECT.create_table("x", COLUMNS, Layout(DAY, unit="day")),
-        DIALECT.create_table("x", COLUMNS, Layout(SEEN, unit="hour")),
+        DIALECT.create_as("x", "SELECT * FROM t", Layout(DAY, unit="day")),
+        DIALECT.create_as("x", "SELECT * FROM t", Layout(SEEN, unit="hour")),
         DIALECT.merge("t", "s", list(COLUMNS), ["id"], predicate(DIALECT, MONTHS, [date(2024, 1, 1), None])),
         DIALECT.merge("t", "s", list(COLUMNS), ["id"], predicate(DIALECT, HOURS, [datetime(9999, 12, 31, 23)])),
         DIALECT.delete_matching("t", "s", ["id"], predicate(DIALECT, RUNS, [0, 1000, 5000, None])),
-        mark(DIALECT, "t", "s", SOFT, datetime(2024, 1, 1, tzinfo=UTC), predicate(DIALECT, MONTHS, [date(2024, 1, 1)])),
+        mark(
+            DIALECT, "soft", "s", SOFT, datetime(2024, 1, 1, tzinfo=UTC), predicate(DIALECT, MONTHS, [date(2024, 1, 1)])
+        ),
         *(starts_sql(DIALECT, by, TABLE, "t", "s", staged=True) for by in DIVISIONS),
         starts_sql(DIALECT, MONTHS, TABLE, "t", "s", staged=False),
         f"SELECT * FROM t AS etl_t WHERE {first_keys(DIALECT, TABLE, pa.table({'id': [1, 1, 2]}))}",
@@ -226,6 +231,28 @@ def test_sizes() -> None:
 def test_columns_that_bigquery_cannot_have_are_refused(name: str) -> None:
     with pytest.raises(WarehouseError, match="no columns called"):
         naming.refuse("t", [name])
+
+
+def test_a_table_is_made_of_its_columns_layout_and_descriptions() -> None:
+    """As the catalog's call has it: https://cloud.google.com/bigquery/docs/reference/rest/v2/tables#Table."""
+    reference = bigquery.TableReference.from_string("p.d.t")
+    made = stored_table(reference, {"day": "DATE", "n": "BIGNUMERIC(40, 10)"}, BY_DAY, expires=True).to_api_repr()
+    left = int(made.pop("expirationTime")) / 1000 - time.time()
+    assert 86_000 < left <= 86_400
+    described = {"name": "day", "type": "DATE", "mode": "NULLABLE", "description": DAY.comment}
+    sized = {"name": "n", "type": "BIGNUMERIC", "mode": "NULLABLE", "precision": "40", "scale": "10"}
+    assert made.pop("schema") == {"fields": [described, sized]}
+    assert made.pop("clustering") == {"fields": ["id"]}
+    assert made["timePartitioning"]["type"] == "MONTH"
+    assert made["timePartitioning"]["field"] == "day"
+    assert made["requirePartitionFilter"] is True
+    assert made["description"] == "Copy of orders"
+
+
+def test_scratch_tables_that_are_dropped_are_recognised() -> None:
+    dialect = GoogleSqlDialect("`p`.`d`.`scratch_7_")
+    assert dialect.scratch_dropped(f"DROP TABLE IF EXISTS {dialect.temporary('x')}") == "scratch_7_x"
+    assert dialect.scratch_dropped("DROP TABLE IF EXISTS `p`.`d`.`orders`") == ""
 
 
 def test_a_label_has_only_letters_that_it_may_have() -> None:

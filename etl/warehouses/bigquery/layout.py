@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from google.cloud import bigquery
 
 from etl.config import TableConfig
 from etl.dialects.base import Layout
-from etl.dialects.googlesql import CLUSTERED_BY, PARTITIONED_BY
+from etl.dialects.googlesql import CLUSTERED_BY, MOST_PARTITIONS, PARTITIONED_BY
 from etl.errors import WarehouseError
 from schemas.table import Column, Table
 from schemas.types import Kind
@@ -100,6 +102,36 @@ class Stored:
             unit,
             tuple(table.clustering_fields or ()),
         )
+
+
+def stored_table(
+    reference: bigquery.TableReference, columns: Mapping[str, str], layout: Layout, *, expires: bool
+) -> bigquery.Table:
+    """An empty table of columns of these physical types, as the catalog is asked to make it; it may expire in a day."""
+    described = {column.name: column.comment for column in layout.columns}
+    made = bigquery.Table(reference, [_field(name, type_, described.get(name)) for name, type_ in columns.items()])
+    made.description = layout.description[:16_384] or None
+    made.clustering_fields = list(layout.cluster) or None
+    if expires:
+        made.expires = datetime.now(UTC) + timedelta(days=1)
+    by = layout.partition
+    if by and by.type.kind is Kind.INT:
+        numbers = bigquery.PartitionRange(0, layout.size * (MOST_PARTITIONS - 1), layout.size)
+        made.range_partitioning = bigquery.RangePartitioning(numbers, by.name)
+    elif by:
+        made.time_partitioning = bigquery.TimePartitioning(layout.unit.upper(), by.name)
+    if by and layout.require_filter:
+        made.require_partition_filter = True
+    return made
+
+
+def _field(name: str, type_: str, description: str | None) -> bigquery.SchemaField:
+    """A column of a physical type, such as ``NUMERIC(10, 2)``."""
+    kind, *numbers = re.findall(r"\w+", type_)
+    properties = {"name": name, "type": kind, "mode": "NULLABLE"}
+    properties |= dict(zip(("precision", "scale"), numbers, strict=False))
+    properties |= {"description": description[:1024]} if description else {}
+    return bigquery.SchemaField.from_api_repr(properties)
 
 
 def physical_type(field: bigquery.SchemaField) -> str:

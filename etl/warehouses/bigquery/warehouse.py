@@ -11,11 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from google.api_core.exceptions import NotFound
+from google.api_core.exceptions import Conflict, NotFound
 from google.cloud import bigquery
 
 from etl.config import Config
-from etl.dialects.base import Statement
+from etl.dialects.base import Layout, Statement
 from etl.dialects.googlesql import GoogleSqlDialect
 from etl.errors import WarehouseError
 from etl.ranges import Ranges
@@ -24,7 +24,7 @@ from etl.warehouses.bigquery import datasets, naming
 from etl.warehouses.bigquery.client import Place, arrow_of, clients, place_of
 from etl.warehouses.bigquery.failures import ANY, translated
 from etl.warehouses.bigquery.jobs import Jobs, bound
-from etl.warehouses.bigquery.layout import Layouts, Stored, physical_type
+from etl.warehouses.bigquery.layout import Layouts, Stored, physical_type, stored_table
 from etl.warehouses.bigquery.leases import Leases
 from etl.warehouses.bigquery.loads import Loader
 from etl.warehouses.bigquery.pruning import WORTH_BYTES, division_of, predicate, starts_sql
@@ -97,6 +97,9 @@ class BigQueryWarehouse(Warehouse):
             self._redefine(changes)
 
     def run(self, sql: str) -> None:
+        if scratch := self.dialect.scratch_dropped(sql):
+            self._delete("etl", scratch)
+            return
         self._tell_cost(sql)
         self._jobs.read(sql)
 
@@ -112,11 +115,15 @@ class BigQueryWarehouse(Warehouse):
         return sorted(table.table_id for table in found if table.table_type == "TABLE")
 
     def create(self, name: str, columns: Mapping[str, str], table: Table | None = None) -> None:
+        """By the catalog's own call, which unlike DDL is no job."""
         naming.refuse(name, columns)
-        layout = self._layouts.of(table) if table else None
-        relation, expires = self.relation("raw", name), name.startswith(STAGING)
-        self._known.pop(name, None)
-        self._jobs.read(self.dialect.create_table(relation, columns, layout, expires=expires))
+        layout = self._layouts.of(table) if table else Layout()
+        made = stored_table(self._reference("raw", name), columns, layout, expires=name.startswith(STAGING))
+        try:
+            self._made(made)
+        except Conflict:
+            self.drop(name)
+            self._made(made)
 
     def append(self, name: str, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
         if name not in self._loaders:
@@ -223,10 +230,7 @@ class BigQueryWarehouse(Warehouse):
 
     def drop(self, name: str) -> None:
         self._known.pop(name, None)
-        try:
-            self._rest.delete_table(self._reference("raw", name), not_found_ok=True)
-        except ANY as error:
-            raise translated(error) from error
+        self._delete("raw", name)
 
     def close(self) -> None:
         for loader in self._loaders.values():
@@ -310,6 +314,21 @@ class BigQueryWarehouse(Warehouse):
         if room == "raw" and name in self._held:
             self._known[name] = found
         return found
+
+    def _made(self, table: bigquery.Table) -> None:
+        """Make a table; raises ``Conflict`` where there is one of that name."""
+        try:
+            self._rest.create_table(table)
+        except Conflict:
+            raise
+        except ANY as error:
+            raise translated(error) from error
+
+    def _delete(self, room: Room, name: str) -> None:
+        try:
+            self._rest.delete_table(self._reference(room, name), not_found_ok=True)
+        except ANY as error:
+            raise translated(error) from error
 
     def _updated(self, table: bigquery.Table, *what: str) -> None:
         self._known.clear()
