@@ -10,21 +10,18 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from google.api_core import exceptions as google
 from google.cloud import bigquery
 from support import googlesql
 
 from etl.config import TableConfig
 from etl.dialects.base import Layout, Statement
 from etl.dialects.googlesql import GoogleSqlDialect
-from etl.errors import ConfigError, LostRaceError, WarehouseError
+from etl.errors import ConfigError, WarehouseError
 from etl.verify.keeping import mark
 from etl.verify.rowsum import totals_sql
-from etl.warehouses.base import LOST_RACE
 from etl.warehouses.bigquery import naming
 from etl.warehouses.bigquery.client import Place, place_of
 from etl.warehouses.bigquery.datasets import bytes_of
-from etl.warehouses.bigquery.failures import transient, translated
 from etl.warehouses.bigquery.jobs import bound, label_text
 from etl.warehouses.bigquery.layout import Layouts, Stored, stored_table
 from etl.warehouses.bigquery.leases import Leases
@@ -267,46 +264,3 @@ def test_a_label_has_only_letters_that_it_may_have() -> None:
 def test_a_layout_that_cannot_be_is_refused(wish: dict[str, Any], says: str) -> None:
     with pytest.raises(WarehouseError, match=says):
         Layouts({"orders": TableConfig.model_validate(wish)}).of(TABLE)
-
-
-def _refused(kind: type[google.GoogleAPICallError], reason: str, text: str = "no") -> google.GoogleAPICallError:
-    return kind(text, errors=[{"reason": reason, "message": text}])
-
-
-@pytest.mark.parametrize(
-    ("error", "again"),
-    [
-        (_refused(google.ServiceUnavailable, "backendError"), True),
-        (_refused(google.Forbidden, "rateLimitExceeded"), True),
-        (
-            _refused(google.BadRequest, "invalidQuery", "Transaction is aborted due to concurrent update against t"),
-            True,
-        ),
-        (_refused(google.BadRequest, "invalidQuery", "Could not serialize access to table t"), True),
-        (_refused(google.Forbidden, "quotaExceeded"), False),
-        (_refused(google.Forbidden, "accessDenied"), False),
-        (_refused(google.BadRequest, "invalid"), False),
-        (ConnectionResetError(), True),
-    ],
-)
-def test_what_may_succeed_later_is_tried_again_and_nothing_else(error: Exception, again: bool) -> None:
-    assert transient(error) is again
-
-
-@pytest.mark.parametrize(
-    ("error", "says"),
-    [
-        (_refused(google.Forbidden, "quotaExceeded"), "quota"),
-        (_refused(google.BadRequest, "bytesBilledLimitExceeded"), "maximum_bytes_billed"),
-        (_refused(google.Forbidden, "accessDenied"), "right is missing"),
-        (_refused(google.Forbidden, "billingNotEnabled"), "billing"),
-    ],
-)
-def test_errors_say_what_to_do(error: Exception, says: str) -> None:
-    found = translated(error)
-    assert says in found.message
-    assert found.remedy
-
-
-def test_a_failed_assertion_is_a_lost_race() -> None:
-    assert isinstance(translated(_refused(google.BadRequest, "invalidQuery", LOST_RACE)), LostRaceError)

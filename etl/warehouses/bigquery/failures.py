@@ -27,39 +27,57 @@ DISCONNECTED = (
 )
 """The answer got lost: whether the job was accepted is not known."""
 
-_TRANSIENT = frozenset(
-    [
-        "backendError",
-        "internalError",
-        "rateLimitExceeded",
-        "tableUnavailable",
-        "jobBackendError",
-        "jobInternalError",
-        "jobRateLimitExceeded",
-    ]
-)
-_FINAL = frozenset(("dontRetry", "invalid", "invalidQuery", "notFound", "quotaExceeded", "accessDenied"))
+_TRANSIENT = {
+    "backendError": "BigQuery is not available",
+    "internalError": "something failed within BigQuery",
+    "jobBackendError": "something failed within BigQuery",
+    "jobInternalError": "something failed within BigQuery",
+    "jobRateLimitExceeded": "more is asked in a short time than the project may",
+    "rateLimitExceeded": "more is asked in a short time than the project may",
+    "tableUnavailable": "a table cannot be reached for the moment",
+}
+_LATER = "it was tried again for a while; run the same command again later, with fewer runs beside it"
 # Two transactions, or two statements, that changed the same rows; the last is what local-bigquery says.
 _CONFLICT = re.compile(
     r"due to concurrent update|Could not serialize access|Failed to commit|Transaction conflict", re.I
 )
 _REMEDIES = {
-    "quotaExceeded": (
-        "a quota of the project is used up",
-        "see which at https://cloud.google.com/bigquery/quotas; most refill within a day, others can be raised",
-    ),
     "bytesBilledLimitExceeded": (
         "the query would read more than warehouse.maximum_bytes_billed allows",
         "raise it, or read less: partition the table and name the partitions",
+    ),
+    "quotaExceeded": (
+        "a quota of the project is used up",
+        "see which at https://cloud.google.com/bigquery/quotas; most refill within a day, others can be raised",
     ),
     "billingNotEnabled": (
         "billing is not enabled for the project, and its free sandbox has no DML",
         "enable billing: https://cloud.google.com/billing/docs/how-to/modify-project",
     ),
+    "billingTierLimitExceeded": (
+        "the query computes more than on-demand pricing allows for the bytes it reads",
+        "read less at once: sync fewer tables, or verify by partitions",
+    ),
     "accessDenied": ("a right is missing", "see which roles are needed in docs/bigquery.md"),
+    "blocked": (
+        "the project is kept from such jobs for now",
+        "wait some minutes; if it stays so, Google's support knows why",
+    ),
     "notFound": ("something is not there", "check the project, the datasets and their location"),
-    "responseTooLarge": ("the result is too large", "ask for less of it"),
+    "notImplemented": ("it cannot do that", "an emulator may lack it; BigQuery itself is asked without the emulator"),
+    "duplicate": ("something of that name is there already", "run the same command again, which looks at it first"),
+    "resourceInUse": ("a dataset that is to be dropped still holds something", "drop its tables first"),
+    "responseTooLarge": ("the result is larger than a query may return", "ask for less of it, or add a LIMIT"),
+    "resourcesExceeded": (
+        "the query needs more memory than BigQuery gives one",
+        "load or verify less at once: partition the table, and set verify for it",
+    ),
+    "stopped": ("somebody cancelled the job", "run the same command again, which goes on where this one ended"),
+    "timeout": ("the query took longer than it may", "load or verify less at once: partition the table"),
 }
+"""What helps nobody to try again: https://cloud.google.com/bigquery/docs/error-messages#errortable."""
+
+_FINAL = frozenset(_REMEDIES) | {"dontRetry", "invalid", "invalidQuery", "attributeError", "invalidUser"}
 
 
 def reasons(error: BaseException) -> set[str]:
@@ -76,7 +94,7 @@ def conflicts(error: BaseException) -> bool:
 def transient(error: BaseException) -> bool:
     """Whether the same job may succeed a moment later."""
     found = reasons(error)
-    if found & _TRANSIENT or conflicts(error):
+    if found & _TRANSIENT.keys() or conflicts(error):
         return True
     if found & _FINAL:
         return False
@@ -104,4 +122,9 @@ def translated(error: BaseException) -> WarehouseError:
     for reason, (what, remedy) in _REMEDIES.items():
         if reason in found:
             return WarehouseError(f"BigQuery: {what}: {text}", remedy)
+    for reason, what in _TRANSIENT.items():
+        if reason in found:
+            return WarehouseError(f"BigQuery: {what}: {text}", _LATER)
+    if conflicts(error):
+        return WarehouseError(f"BigQuery: other transactions change the same table all the time: {text}", _LATER)
     return WarehouseError(f"BigQuery: {text}", "mend what it names, then run the same command again")
