@@ -43,7 +43,7 @@ WITH channels AS (
   SELECT channel FROM raw.campaigns
 ),
 grid AS (
-  SELECT months.month, months.is_complete, LAST_DAY(months.month, MONTH) AS month_end, channels.channel
+  SELECT months.month, months.is_complete, channels.channel
   FROM marts.months AS months
   CROSS JOIN channels
 ),

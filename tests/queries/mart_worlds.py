@@ -152,6 +152,8 @@ class _Dice:
         return datetime.combine(day, time()) + timedelta(seconds=seconds)
 
     def money(self, most: int = 500) -> Decimal:
+        if self.random.random() < 0.15:
+            return Decimal(self.random.choice(("0.00", "0.01", "1.00")))
         return Decimal(self.random.randint(0, most * 100)).scaleb(-2)
 
     def add(self, table_name: str, /, **values: Any) -> int:

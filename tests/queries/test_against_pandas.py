@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from decimal import Decimal
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,15 @@ def test_mart_is_what_pandas_makes_of_the_rows(mart: str, queries: dict[str, Que
     assert expected[0].keys() == set(columns), "every column is computed a second time"
     actual = warehouse.query(f"SELECT {', '.join(columns)} FROM marts.{mart}").to_pylist()
     assert comparable(actual, columns) == comparable(expected, columns)
+
+
+@pytest.mark.parametrize("built", ["generated"], indirect=True)
+def test_every_benchmark_of_the_csv_has_its_actual_value(built: Built) -> None:
+    with files("generators.hopify").joinpath("benchmarks.csv").open(encoding="utf-8") as text:
+        targets = {(row["segment"], row["metric_name"], row["target_period"]) for row in csv.DictReader(text)}
+    rows = built[1].query("SELECT * FROM marts.benchmark_actuals").to_pylist()
+    assert {(row["segment"], row["metric_name"], row["target_period"]) for row in rows} == targets
+    assert [row for row in rows if row["actual"] is None or row["actual_year_before"] is None] == []
 
 
 def _generated(directory: Path) -> World:

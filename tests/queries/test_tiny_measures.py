@@ -112,6 +112,35 @@ def test_value_where_nobody_has_left(marts: Marts) -> None:
     ]
 
 
+def test_value_before_the_first_month_is_whole(marts: Marts) -> None:
+    read = marts(
+        world(
+            customers=[customer(date(2024, 1, 30))],
+            subscriptions=[subscription(date(2024, 1, 30))],
+            **order(1, 1, datetime(2024, 1, 30), "30.00"),
+        )
+    )
+    columns = "segment, customers, active_customers, ltv_so_far, arpu, monthly_churn_rate, ltv_expected"
+    assert values(read(f"SELECT {columns} FROM marts.ltv_by_segment ORDER BY 1")) == [
+        ("SMB", 1, 1, 30.0, None, None, None),
+        ("all", 1, 1, 30.0, None, None, None),
+    ]
+    assert read("SELECT * FROM marts.kpis") == []
+
+
+def test_a_customer_who_pays_but_never_subscribes_has_no_value_a_month(marts: Marts) -> None:
+    read = marts(world(customers=[customer(date(2024, 2, 1))], **order(1, 1, datetime(2024, 2, 29, 23, 59), "30.00")))
+    assert values(read("SELECT arpu, ltv_expected, ltv_so_far FROM marts.ltv_by_segment WHERE segment = 'all'")) == [
+        (None, None, 30.0)
+    ]
+    rows = read("SELECT metric_name, actual FROM marts.kpis WHERE segment = 'SMB' AND target_period = 'monthly'")
+    found = {row["metric_name"]: row["actual"] for row in rows}
+    assert (found["monthly_revenue"], found["mrr"], found["new_customers"]) == (30.0, 0.0, 1.0)
+    assert [found[name] for name in ("arpu", "logo_churn_rate", "tickets_per_customer", "customer_satisfaction")] == (
+        [None] * 4
+    )
+
+
 def test_campaigns_are_credited_with_those_who_name_them(marts: Marts) -> None:
     days = {"starts_on": date(2024, 1, 1), "ends_on": date(2024, 1, 31)}
     read = marts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from mart_worlds import Marts, customer, subscription, ticket_on, world
 
 from etl.publish.queries import Query
+from schemas import hopify
 
 D = Decimal
 
@@ -337,36 +339,38 @@ def test_orders_that_cost_nothing_have_no_uplift(marts: Marts) -> None:
 
 
 def test_service_level_at_its_limits(marts: Marts) -> None:
-    opened = datetime(2024, 1, 1)
+    """Of each priority a case closed at the limit, one closed a second later, and two open until the as-of day ends."""
+    ends = datetime(2024, 3, 11)
+    limits = {"urgent": 8, "high": 24, "medium": 72, "low": 120}
+    opened = datetime(2024, 3, 1)
+    cases: list[dict[str, Any]] = []
 
-    def ticket(key: int, priority: str, closed_at: datetime | None) -> dict[str, Any]:
+    def case(priority: str, opened_at: datetime, closed_at: datetime | None) -> None:
         status = "closed" if closed_at else "open"
-        return {
-            "ticket_id": key,
-            "customer_id": 1,
-            "priority": priority,
-            "status": status,
-            "opened_at": opened,
-            "closed_at": closed_at,
-        }
+        cases.append(
+            {"ticket_id": len(cases), "customer_id": 1, "priority": priority, "status": status,
+             "opened_at": opened_at, "closed_at": closed_at}
+        )  # fmt: skip
 
+    for priority, hours in limits.items():
+        case(priority, opened, opened + timedelta(hours=hours))
+        case(priority, opened, opened + timedelta(hours=hours, seconds=1))
+        case(priority, ends - timedelta(hours=hours), None)  # just over, which is not yet beyond
+        case(priority, ends - timedelta(hours=hours, seconds=1), None)
     read = marts(
         world(
-            customers=[customer(date(2024, 1, 1)), customer(date(2024, 1, 3), 2)],
-            support_tickets=[
-                ticket(1, "urgent", datetime(2024, 1, 1, 8)),  # exactly in time
-                ticket(2, "urgent", datetime(2024, 1, 1, 8, 0, 1)),  # a second late
-                ticket(3, "medium", None),  # 72 hours end with the as-of day, not yet over
-                ticket(4, "high", None),  # over
-            ],
+            customers=[customer(date(2024, 3, 1)), customer(date(2024, 3, 10), 2, segment="Enterprise")],
+            support_tickets=cases,
         )
     )
     rows = read(
-        "SELECT tickets, closed_tickets, due_tickets, within_sla_tickets, sla_share, median_resolution_hours "
-        "FROM marts.support_load"
+        "SELECT segment, tickets, closed_tickets, due_tickets, within_sla_tickets, sla_share, median_resolution_hours "
+        "FROM marts.support_load ORDER BY segment"
     )
-    assert [tuple(row.values())[:5] for row in rows] == [(4, 2, 3, 1, 1 / 3)]
-    assert rows[0]["median_resolution_hours"] == pytest.approx(8 + 0.5 / 3600)
+    assert [tuple(row.values()) for row in rows] == [
+        ("Enterprise", 0, 0, 0, 0, None, None),
+        ("SMB", 16, 8, 12, 4, 1 / 3, pytest.approx((24 + 1 / 3600 + 72) / 2)),
+    ]
 
 
 def test_a_customer_who_leaves_twice_in_a_month_is_one_customer(marts: Marts) -> None:
@@ -386,4 +390,182 @@ def test_a_customer_who_leaves_twice_in_a_month_is_one_customer(marts: Marts) ->
     )
     assert read("SELECT churn_events, customers, lost_mrr, average_score FROM marts.churn_reasons") == [
         {"churn_events": 2, "customers": 1, "lost_mrr": D("20.10"), "average_score": 0.375}
+    ]
+
+
+DAY = datetime(2024, 2, 29)
+ONE_DAY: dict[str, Callable[[datetime], dict[str, Any]]] = {
+    "customers": lambda at: customer(at.date()),
+    "subscriptions": lambda at: subscription(at.date()),
+    "orders": lambda at: {"ordered_at": at},
+    "payments": lambda at: {"paid_at": at},
+    "support_tickets": lambda at: {"opened_at": at},
+    "churn_events": lambda at: {"churned_on": at.date()},
+    "web_traffic": lambda at: {"month": at.date().replace(day=1), "channel": "email"},
+}
+
+
+@pytest.mark.parametrize("table", ONE_DAY)
+def test_every_table_tells_which_months_there_are(marts: Marts, table: str) -> None:
+    """From the first to the last of its days, across a year's end and up to a leap day."""
+    rows = [
+        {**ONE_DAY[table](at), next(iter(hopify.metadata.tables[table].primary_key)).name: key}
+        if table != "web_traffic"
+        else ONE_DAY[table](at)
+        for key, at in enumerate((DAY.replace(year=2023, month=12, day=31), DAY))
+    ]
+    found = marts(world(**{table: rows}))("SELECT * FROM marts.months ORDER BY month")
+    as_of = rows[-1]["month"] if table == "web_traffic" else DAY.date()
+    complete = table != "web_traffic"
+    assert [tuple(row.values()) for row in found] == [
+        (date(2023, 12, 1), date(2023, 12, 31), True, as_of),
+        (date(2024, 1, 1), date(2024, 1, 31), True, as_of),
+        (date(2024, 2, 1), as_of, complete, as_of),
+    ]
+
+
+def test_codes_of_a_shop_without_orders(marts: Marts) -> None:
+    days = {"valid_from": date(2024, 1, 1), "valid_to": date(2024, 1, 31)}
+    read = marts(
+        world(customers=[customer(date(2024, 1, 1))], discounts=[{"discount_id": 1, "code": "UNUSED", **days}])
+    )
+    row = read("SELECT * FROM marts.promo_codes")[0]
+    counted = ("orders", "customers", "new_customers", "order_value", "amount_off", "revenue", "compared_orders")
+    assert [row[name] for name in counted] == [0, 0, 0, D("0.00"), D("0.00"), D("0.00"), 0]
+    assert {row[name] for name in row if name.startswith(("average", "uplift"))} == {None}
+
+
+def test_of_two_orders_of_one_moment_the_first_is_the_one_with_the_lower_number(marts: Marts) -> None:
+    """And a customer who is not there any more counts under unknown."""
+    placed = {"ordered_at": datetime(2024, 1, 5), "status": "completed"}
+    code = {"valid_from": date(2024, 1, 5), "valid_to": date(2024, 1, 5)}
+    read = marts(
+        world(
+            customers=[customer(date(2024, 1, 1))],
+            discounts=[{"discount_id": 1, "code": "A", **code}, {"discount_id": 2, "code": "B", **code}],
+            orders=[
+                {"order_id": 2, "customer_id": 1, **placed},
+                {"order_id": 1, "customer_id": 1, **placed},
+                {"order_id": 3, "customer_id": 99, **placed},
+            ],
+            products=[{"product_id": 1, "category": "security"}],
+            order_items=[{"order_item_id": 1, "order_id": 3, "product_id": 1, "quantity": 1, "unit_price": D("5.00")}],
+            order_discounts=[
+                {"order_id": 1, "discount_id": 1, "amount_off": D("0.00")},
+                {"order_id": 2, "discount_id": 2, "amount_off": D("0.00")},
+            ],
+        )
+    )
+    assert read("SELECT code, orders, new_customers FROM marts.promo_codes ORDER BY code") == [
+        {"code": "A", "orders": 1, "new_customers": 1},
+        {"code": "B", "orders": 1, "new_customers": 0},
+    ]
+    without = "SELECT segment, orders_without, order_value_without FROM marts.promo_codes_by_segment WHERE code = 'A'"
+    assert [tuple(row.values()) for row in read(f"{without} ORDER BY segment")] == [
+        ("SMB", 0, D("0.00")),
+        ("unknown", 1, D("5.00")),
+    ]
+    assert read("SELECT segment, category, share FROM marts.product_mix") == [
+        {"segment": "unknown", "category": "security", "share": 1.0}
+    ]
+
+
+def test_an_end_that_is_still_to_come_is_no_end(marts: Marts) -> None:
+    """Left and back, and to leave again after the data's last day, a Friday, before its week is over."""
+    friday = date(2024, 2, 2)
+    read = marts(
+        world(
+            customers=[customer(date(2024, 1, 1))],
+            subscriptions=[
+                subscription(date(2024, 1, 1), date(2024, 1, 10)),
+                subscription(date(2024, 1, 20), friday + timedelta(1), "7.00", subscription_id=2, status="changed"),
+            ],
+            churn_events=[
+                {"churn_event_id": 1, "subscription_id": 1, "churned_on": date(2024, 1, 10), "reason": "price"},
+            ],
+            support_tickets=[ticket_on(friday)],
+        )
+    )
+    assert read("SELECT churned_customers, returned_customers FROM marts.churn_by_cohort") == [
+        {"churned_customers": 1, "returned_customers": 1}
+    ]
+    assert read("SELECT is_active, mrr FROM marts.customer_value") == [{"is_active": True, "mrr": D("7.00")}]
+    weeks = read("SELECT active_customers, is_complete FROM marts.cohort_retention_weekly ORDER BY week")
+    assert [tuple(row.values()) for row in weeks] == [(1, True), (0, True), (1, True), (1, True), (1, False)]
+
+
+def test_two_subscriptions_at_once_and_two_churns_on_a_day_are_one_customer(marts: Marts) -> None:
+    sunday = date(2024, 3, 31)
+    both = {1: "competitor", 2: "price"}
+    read = marts(
+        world(
+            customers=[customer(date(2024, 3, 25)), customer(date(2024, 3, 25), 2)],
+            subscriptions=[
+                subscription(date(2024, 3, 25), None, "10.00", subscription_id=8, customer_id=2),
+                subscription(date(2024, 3, 25), None, "0.50", subscription_id=9, customer_id=2),
+                *(subscription(date(2024, 3, 25), sunday, subscription_id=key) for key in both),
+            ],
+            churn_events=[
+                {"churn_event_id": key, "subscription_id": key, "churned_on": sunday, "reason": reason}
+                for key, reason in both.items()
+            ],
+        )
+    )
+    # Of two churns of a day the one recorded later is the latest.
+    assert read("SELECT churned_customers, returned_customers, main_reason FROM marts.churn_by_cohort") == [
+        {"churned_customers": 1, "returned_customers": 0, "main_reason": "price"}
+    ]
+    assert read("SELECT active_customers, mrr, is_complete FROM marts.cohort_retention_weekly") == [
+        {"active_customers": 1, "mrr": D("10.50"), "is_complete": True}
+    ]
+    assert read("SELECT active_customers, mrr FROM marts.customer_growth") == [
+        {"active_customers": 1, "mrr": D("10.50")}
+    ]
+
+
+def test_a_leap_days_anniversary_is_counted_in_calendar_months(marts: Marts) -> None:
+    """Signed up on 29 February 2024: twelve months later is February 2025, which has no such day."""
+    read = marts(
+        world(
+            customers=[customer(date(2024, 2, 29))],
+            subscriptions=[
+                subscription(date(2024, 2, 29), date(2025, 2, 28), "10.00", status="changed"),
+                subscription(date(2025, 2, 28), None, "0.50", subscription_id=2, start_reason="downgrade"),
+            ],
+            support_tickets=[ticket_on(date(2025, 2, 28))],
+        )
+    )
+    assert read("SELECT months_since, mrr, mrr_retention FROM marts.cohort_retention WHERE months_since >= 11") == [
+        {"months_since": 11, "mrr": D("10.00"), "mrr_retention": 1.0},
+        {"months_since": 12, "mrr": D("0.50"), "mrr_retention": 0.05},
+    ]
+    year = read(
+        "SELECT net_retention_year, logo_retention_year FROM marts.revenue_retention WHERE month = '2025-02-01'"
+    )
+    assert year == [{"net_retention_year": 0.05, "logo_retention_year": 1.0}] * 2
+
+
+def test_a_cohort_with_everybody_gone_stays_in_the_picture(marts: Marts) -> None:
+    """The week of its leaving lies across a year's end."""
+    read = marts(
+        world(
+            customers=[customer(date(2024, 12, 23), key) for key in (1, 2)],
+            subscriptions=[
+                subscription(date(2024, 12, 23), date(2025, 1, 5), subscription_id=key, customer_id=key)
+                for key in (1, 2)
+            ],
+            churn_events=[
+                {"churn_event_id": key, "subscription_id": key, "churned_on": date(2025, 1, 5), "reason": "price"}
+                for key in (1, 2)
+            ],
+            support_tickets=[ticket_on(date(2025, 1, 31))],
+        )
+    )
+    weeks = read("SELECT week, weeks_since, retention FROM marts.cohort_retention_weekly ORDER BY week")
+    assert [(row["weeks_since"], row["retention"]) for row in weeks] == [(0, 1.0)] + [(n, 0.0) for n in range(1, 6)]
+    assert weeks[1]["week"] == date(2024, 12, 30)
+    months = read("SELECT months_since, retention, mrr_retention FROM marts.cohort_retention ORDER BY 1")
+    assert [tuple(row.values()) for row in months] == [(0, 1.0, 1.0), (1, 0.0, 0.0)]
+    assert read("SELECT DISTINCT monthly_churn_rate, expected_months, ltv_expected FROM marts.ltv_by_segment") == [
+        {"monthly_churn_rate": 1.0, "expected_months": 1.0, "ltv_expected": 0.0}
     ]
