@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +13,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from google.auth.credentials import AnonymousCredentials
 from support import googlesql
+from support.bigquery import DATA
+from support.bigquery_storage import storage
 from support.warehouses import BigQueryEngine, table_rows
 
 from etl.config import Config
@@ -21,7 +26,7 @@ from etl.publish.header import parse
 from etl.publish.marts import build
 from etl.publish.queries import Query
 from etl.warehouses.base import staging_name
-from etl.warehouses.bigquery import BigQueryWarehouse, connect
+from etl.warehouses.bigquery import BigQueryWarehouse, connect, objects
 from etl.warehouses.bigquery.client import STORAGE_EMULATOR
 from schemas import types
 from schemas.table import Column, Table
@@ -222,6 +227,87 @@ def test_many_keys_are_loaded_and_few_are_written(opened: BigQueryWarehouse, mon
     assert opened.read_keys(ORDERS, keys).sort_by("id") == few
     assert few["n"].to_pylist() == [2, 5]
     assert opened.tables("raw") == ["orders"]
+
+
+@pytest.fixture
+def bucket(engine: BigQueryEngine, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, list[str]]]:
+    """Cloud Storage where the emulator reads ``gs://``: its directory, and what it was asked."""
+    if DATA not in os.environ:
+        pytest.skip(f"{DATA} does not say where the named emulator keeps its files, where it looks for gs://")
+    directory = Path(os.environ[DATA], "gcs")
+    with storage(directory) as (address, asked):
+        monkeypatch.setenv(objects.EMULATOR, address)
+        yield directory, asked
+
+
+def test_through_cloud_storage_all_files_are_loaded_by_one_job(
+    engine: BigQueryEngine, bucket: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("etl.warehouses.bigquery.spool.FILE_BYTES", 1)
+    directory, asked = bucket
+    warehouse = _open(engine, staging="gs://bucket/some/path/")
+    name = staging_name("orders")
+    warehouse.create(name, {c.name: warehouse.dialect.ddl(c.type) for c in ORDERS.columns}, ORDERS)
+    rows = pa.table([[1, 2, 3], [date(2024, 1, 1), None, None], [4, 5, 6]], schema=ORDERS.arrow)
+    warehouse.append(name, ORDERS, rows.to_batches(max_chunksize=1))
+    place = f"bucket/some/path/{name}"
+    assert asked == [f"upload {place}/{number}.parquet" for number in (1, 2, 3)]
+    assert warehouse.query(f"SELECT COUNT(*) AS n FROM {warehouse.relation('raw', name)}")["n"].to_pylist() == [0]
+    warehouse.flush(name)
+    job = next(job for job in warehouse._rest.list_jobs(max_results=5) if job.job_type == "load")
+    assert job.source_uris == [f"gs://{place}/{number}.parquet" for number in (1, 2, 3)]
+    assert (job.write_disposition, job.create_disposition) == ("WRITE_APPEND", "CREATE_NEVER")
+    assert asked[3:] == [f"delete {place}/{number}.parquet" for number in (1, 2, 3)]
+    assert not [file for file in directory.rglob("*") if file.is_file()]
+    assert table_rows(warehouse, name) == [(1, date(2024, 1, 1), 4), (2, None, 5), (3, None, 6)]
+    warehouse.drop(name)
+    warehouse.close()
+
+
+def test_what_was_uploaded_is_deleted_even_if_it_cannot_be_loaded(
+    engine: BigQueryEngine, bucket: tuple[Path, list[str]]
+) -> None:
+    directory, asked = bucket
+    warehouse = _open(engine, staging="gs://bucket")
+    name = staging_name("orders")
+    warehouse.append(name, ORDERS, pa.table([[1], [None], [2]], schema=ORDERS.arrow).to_batches())
+    with pytest.raises(WarehouseError, match="not there"):
+        warehouse.flush(name)
+    assert asked == [f"{what} bucket/{name}/1.parquet" for what in ("upload", "delete")]
+    assert not [file for file in directory.rglob("*") if file.is_file()]
+    warehouse.close()
+
+
+def test_a_bucket_of_google_is_not_written_to_beside_an_emulator(engine: BigQueryEngine) -> None:
+    warehouse = _open(engine, staging="gs://bucket")
+    with pytest.raises(ConfigError, match="is Google's"):
+        warehouse.append(staging_name("orders"), ORDERS, [])
+    warehouse.close()
+
+
+def test_nothing_is_sent_anywhere_but_to_the_emulator(
+    engine: BigQueryEngine, opened: BigQueryWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every address that is looked up or connected to while a table is loaded, merged, read and summed."""
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/key.json")
+    hosts: set[str] = set()
+    connect_ = socket.socket.connect
+
+    def connected(self: socket.socket, address: Any) -> None:
+        hosts.add(address[0])
+        connect_(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connected)
+    warehouse = _open(engine)
+    assert isinstance(warehouse._clients.credentials, AnonymousCredentials)
+    with warehouse.lease("orders"):
+        warehouse.replace(_staged(warehouse, (1, None, 1)), "orders", [])
+        assert [batch.num_rows for batch in warehouse.read(ORDERS)] == [1]
+    assert hosts == {"127.0.0.1"}
+    assert warehouse._clients.storage is not None
+    target = warehouse._clients.storage.transport.grpc_channel._channel.target().decode()
+    assert target.endswith(os.environ[STORAGE_EMULATOR])
+    warehouse.close()
 
 
 def test_a_lease_is_waited_for_and_goes_on_when_it_is_given_back(

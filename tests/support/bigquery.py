@@ -21,6 +21,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts/bigquery_emulator.py"
 HOST, STORAGE = "BIGQUERY_EMULATOR_HOST", "BIGQUERY_STORAGE_EMULATOR_HOST"
+DATA = "ETL_EMULATOR_DATA"
+"""Where a server keeps its files; of one that was started elsewhere whoever started it may say so."""
 _START_SECONDS = 60
 
 
@@ -79,7 +81,7 @@ def _started(session: int) -> dict[str, str]:
         return {"unavailable": (directory / "log").read_text().strip() or "it does not start"}
     found = dict(pair.split("=", 1) for pair in line.removeprefix("export ").split())
     _wait_for(found[HOST])
-    return found
+    return found | {DATA: f"{directory}/data"}
 
 
 def _wait_for(url: str) -> None:

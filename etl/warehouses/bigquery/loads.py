@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from importlib import import_module
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from google.cloud import bigquery
 
-from etl.errors import ConfigError, WarehouseError
-from etl.warehouses.bigquery.failures import ANY, translated
+from etl.errors import WarehouseError
 from etl.warehouses.bigquery.jobs import Jobs
+from etl.warehouses.bigquery.objects import Objects
 from etl.warehouses.bigquery.spool import Spool
 from schemas.table import Table
 from schemas.types import Kind, LogicalType
@@ -32,11 +31,12 @@ class Loader:
         self, client: bigquery.Client, jobs: Jobs, destination: str, table: Table, *, staging: str, emulated: bool
     ) -> None:
         """``destination`` is ``project.dataset.table``, ``staging`` a place in Cloud Storage, or empty."""
-        self._client, self._jobs, self._destination, self._staging = client, jobs, destination, staging
+        self._client, self._jobs, self._destination = client, jobs, destination
+        table_id = destination.rpartition(".")[2]
+        self._objects = Objects(client, staging, table_id, emulated=emulated) if staging else None
         self._config = load_config(table, jobs.labels, emulated=emulated)
         self._schema = table.arrow
         self._spool = Spool(self._schema)
-        self._uploaded: list[str] = []
 
     def add(self, batches: Iterable[pa.RecordBatch]) -> int:
         """Spool batches, and load what is full; returns the rows."""
@@ -52,18 +52,20 @@ class Loader:
         """Load what is left."""
         for path in self._spool.finish():
             self._send(path)
-        if self._uploaded:
-            self._jobs.run(self._from_storage)
-            _bucket_of(self._client, self._staging).delete_blobs(self._uploaded)
-            self._uploaded = []
+        if self._objects and self._objects.uris:
+            self._jobs.run(self._from_storage(self._objects.uris))
+            self._objects.remove()
 
     def close(self) -> None:
-        """Remove the spool."""
+        """Remove the spool, and what was uploaded and could not be loaded."""
         self._spool.close()
+        if self._objects:
+            with suppress(WarehouseError):
+                self._objects.remove()
 
     def _send(self, path: Path) -> None:
-        if self._staging:
-            self._uploaded.append(self._upload(path))
+        if self._objects:
+            self._objects.upload(path)
         else:
             self._jobs.run(self._from_file(path))
         path.unlink()
@@ -77,22 +79,11 @@ class Loader:
 
         return submit
 
-    def _from_storage(self, name: str) -> bigquery.LoadJob:
-        bucket = _bucket_of(self._client, self._staging).name
-        uris = [f"gs://{bucket}/{blob}" for blob in self._uploaded]
-        return self._client.load_table_from_uri(uris, self._destination, job_id=name, job_config=self._config)
+    def _from_storage(self, uris: list[str]) -> Callable[[str], bigquery.LoadJob]:
+        def submit(name: str) -> bigquery.LoadJob:
+            return self._client.load_table_from_uri(uris, self._destination, job_id=name, job_config=self._config)
 
-    def _upload(self, path: Path) -> str:
-        folder = self._staging.removeprefix("gs://").partition("/")[2].strip("/")
-        name = "/".join(part for part in (folder, self._destination, path.name) if part)
-        try:
-            _bucket_of(self._client, self._staging).blob(name).upload_from_filename(path)
-        except ANY as error:
-            raise WarehouseError(
-                f"{self._staging} cannot be written: {translated(error).message}",
-                "check the bucket and the right storage.objects.create, or leave warehouse.staging empty",
-            ) from error
-        return name
+        return submit
 
 
 def load_config(table: Table, labels: dict[str, str], *, emulated: bool) -> bigquery.LoadJobConfig:
@@ -133,13 +124,3 @@ _FIELDS = {
     Kind.UUID: "STRING",
     Kind.JSON: "STRING",
 }
-
-
-def _bucket_of(client: bigquery.Client, staging: str) -> Any:
-    """The bucket in Cloud Storage; raises ``ConfigError`` where its package is not installed."""
-    try:
-        storage = import_module("google.cloud.storage")  # only who names a bucket needs it
-    except ImportError as error:
-        raise ConfigError("warehouse.staging needs a package", "pip install google-cloud-storage") from error
-    bucket = staging.removeprefix("gs://").partition("/")[0]
-    return storage.Client(client.project, credentials=client._credentials).bucket(bucket)
