@@ -11,7 +11,8 @@ import typer
 
 from etl import config
 from etl.commands.options import ConfigOption, JsonOption, warn_of_passwords
-from etl.errors import ConfigError, ExitCode
+from etl.errors import ConfigError, ExitCode, SourceError
+from etl.urls import without_password
 
 
 def init(
@@ -32,6 +33,9 @@ def init(
     settings = settings.model_copy(update={"source": settings.source.model_copy(update={"url": source})})
     with open_source(settings).snapshot() as snapshot:
         tables = snapshot.tables()
+    if not tables:
+        what = f"{without_password(source)} shows this user no table"
+        raise SourceError(what, "check the database in the URL, and that the user may read its tables")
     try:
         output.write_text(scaffold(source, warehouse, tables), "utf-8")
     except OSError as error:

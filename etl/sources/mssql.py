@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from etl.config import Config
+from etl.errors import ConfigError
 from etl.ranges import Ranges, Value
 from etl.sources import mssql_sql as sql
 from etl.sources.base import Finding, Loss, Pushdown, Reach, Snapshot, Source, Window, refuse
@@ -27,7 +28,7 @@ from etl.sources.mssql_server import Server, look, now
 from etl.sources.mssql_session import Session, attempt
 from etl.urls import with_password
 from schemas import types
-from schemas.mssql import Address, MssqlError, address
+from schemas.mssql import FORM, Address, MssqlError, address
 from schemas.table import Column, Table
 from schemas.types import Kind, LogicalType
 
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 
 _D = sql.DIALECT
 _KEYS_AT_ONCE = 1_000
+LOCK_PATIENCE = "SET LOCK_TIMEOUT 60000"
+"""A reader waits only for who has a table to himself (ALTER TABLE, TRUNCATE); not for ever, as it would by default."""
 
 
 def connect(config: Config) -> MssqlSource:
@@ -43,9 +46,13 @@ def connect(config: Config) -> MssqlSource:
     url = with_password(config.source.url, password.get_secret_value() if password else None)
     scheme, _, rest = url.partition("://")
     try:
-        return MssqlSource(address(f"{scheme.partition('+')[0]}://{rest}"))
+        at = address(f"{scheme.partition('+')[0]}://{rest}")
     except MssqlError as error:
         raise failure(error) from error
+    if "Database" not in at.options:
+        # The login's own would be taken, which is master more often than not.
+        raise ConfigError(f"{at} names no database", FORM)
+    return MssqlSource(at)
 
 
 class MssqlSource(Source):
@@ -98,6 +105,10 @@ class MssqlSnapshot(Snapshot):
         self._cursors = Cursors(link, self.reader)
         self._parts: dict[str, Ranges | None] = {}
         self.consistent = link.server.snapshots
+        link.session.run(LOCK_PATIENCE)
+        # Before the transaction: metadata has no versions, so that any DDL beside it would be an error within
+        # (https://learn.microsoft.com/en-us/sql/relational-databases/errors-events/mssqlserver-3961-database-engine-error).
+        self._tables = self.reader.catalog.tables
         link.begin()
         self.instant = now(link.session)
         if not link.server.has_utf8:
@@ -126,7 +137,7 @@ class MssqlSnapshot(Snapshot):
         return sql.relation(table)
 
     def tables(self) -> tuple[Table, ...]:
-        return self.reader.catalog.tables
+        return self._tables
 
     def count(self, table: Table, part: Ranges | None = None) -> int:
         return int(self.link.row(f"SELECT COUNT_BIG(*) AS n FROM {_from(table, part)}", table)["n"])

@@ -69,6 +69,8 @@ class Catalog:
     """By a table's target name and a column's name."""
 
     primary: Mapping[str, tuple[str, ...]]
+    tracked: frozenset[str] = frozenset()
+    """Target names of the tables whose changes are tracked."""
 
 
 def catalog(query: Query) -> Catalog:
@@ -93,6 +95,7 @@ def catalog(query: Query) -> Catalog:
         tuple(one.table() for one in found),
         {targets[one.row["object_id"]]: one.physical for one in found},
         {targets[one.row["object_id"]]: one.primary for one in found},
+        frozenset(targets[one.row["object_id"]] for one in found if one.tracked),
     )
 
 

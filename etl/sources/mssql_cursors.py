@@ -87,8 +87,8 @@ class Cursors:
     def _reach_of_versions(self, table: Table) -> Reach:
         if not self._link.server.exact_fence:
             self._link.say(
-                "this server has no MIN_ACTIVE_ROWVERSION: rows of a transaction that commits after the sync "
-                "are found by comparing, not by their row version"
+                "this server does not tell which row versions are still open (it has no MIN_ACTIVE_ROWVERSION, or is a "
+                "replica): rows of a transaction that commits after the sync are found by comparing"
             )
         with self._link.statement(table):
             newest = self._link.session.rows(sql.newest_version(table))
@@ -102,7 +102,15 @@ class Cursors:
                 f"table {table.target}: change tracking knows rows by their primary key ({', '.join(primary)})",
                 "leave key out of etl.toml, or name another cursor",
             )
-        return self._link.row(sql.tracking(table), table)
+        known = self._link.row(sql.tracking(table), table)
+        tracked = table.target in self._reader.catalog.tracked
+        if withheld_tracking(known["current_version"], known["least"], tracked=tracked):
+            user = sql.DIALECT.quote(self._link.server.user)
+            raise SourceError(
+                f"table {table.target}: {self._link.server.user} may not read its change tracking",
+                f"GRANT VIEW CHANGE TRACKING ON {sql.relation(table)} TO {user}, or name another cursor in etl.toml",
+            )
+        return known
 
     def _warn_pinned(self, table: Table, low: str, rows: int) -> None:
         """The fence stands where it stood, and yet there are newer rows: an open transaction is older than they."""
@@ -121,6 +129,14 @@ def expired_version(fence: str | None, watermark: str) -> str:
     if fence is None or fence >= watermark:
         return ""
     return f"row versions went back from {watermark} to {fence}, so the database was restored"
+
+
+def withheld_tracking(current: int | None, least: int | None, *, tracked: bool) -> bool:
+    """Whether a right is missing: without it the lowest version is NULL as well, which must not be taken for the end.
+
+    https://learn.microsoft.com/en-us/sql/relational-databases/system-functions/change-tracking-min-valid-version-transact-sql
+    """
+    return tracked and current is not None and least is None
 
 
 def expired_tracking(current: int | None, least: int | None, watermark: int) -> str:

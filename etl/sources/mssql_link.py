@@ -17,11 +17,16 @@ from schemas.table import Table
 log = logging.getLogger(__name__)
 
 _AGAIN = "it was dropped or altered while it was being read: run the same command again"
+_CHANGING = (
+    "somebody is changing it (ALTER TABLE, a rebuilt index): wait for that to end, then run the same command again"
+)
 # What only some tables meet, by what the server says.
 _OWN_REMEDIES = {
     "modified by a ddl statement": _AGAIN,
     "snapshot isolation is not allowed": "it reads another database: "
     "ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON there too",
+    "lock request time out": _CHANGING,
+    "lock timeout": _CHANGING,
     "memory optimized": "SNAPSHOT isolation cannot read memory-optimized tables: exclude it in etl.toml",
 }
 
@@ -32,14 +37,17 @@ class Link:
     def __init__(self, session: Session, server: Server) -> None:
         self.session, self.server = session, server
         self._said: set[str] = set()
+        self._begun = False
 
     def begin(self) -> None:
         """Begin the SNAPSHOT transaction, if the database allows one."""
         if not self.server.snapshots:
             return
+        self._begun = True
         self.session.run("SET TRANSACTION ISOLATION LEVEL SNAPSHOT")
         self.session.run("BEGIN TRANSACTION")
-        # The snapshot is of the moment of the first read, not of the beginning.
+        # The snapshot is of the moment of the first read of data, not of the beginning. Whether a catalog
+        # is data is not documented; at the latest it is the first table's, which does no harm to a fence.
         self.session.rows("SELECT COUNT(*) AS n FROM sys.tables")
 
     @contextmanager
@@ -64,7 +72,7 @@ class Link:
 
     def _mend(self) -> None:
         """Where the failed statement has taken the transaction with it, begin another."""
-        if not self.server.snapshots or attempt(self.session.in_transaction) is not False:
+        if not self._begun or attempt(self.session.in_transaction) is not False:
             return
         log.warning("the server ended the transaction with an error; what follows is read at a later instant")
         with suppress(MssqlError):
@@ -83,5 +91,6 @@ def about(error: MssqlError, table: Table, user: str) -> SourceError:
     if error.trouble is Trouble.ABSENT:
         remedy = _AGAIN
     if error.trouble is Trouble.DENIED:
-        remedy = f"GRANT SELECT ON {relation(table)} TO {DIALECT.quote(user)}, or exclude the table in etl.toml"
+        right = "VIEW CHANGE TRACKING" if "change tracking" in error.message.lower() else "SELECT"
+        remedy = f"GRANT {right} ON {relation(table)} TO {DIALECT.quote(user)}, or exclude the table in etl.toml"
     return SourceError(f"table {table.target}: {error.message}", remedy)

@@ -15,6 +15,7 @@ SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS version,
        d.name AS name, CAST(d.service_broker_guid AS nvarchar(36)) AS broker,
        CAST(d.group_database_id AS nvarchar(36)) AS group_id, d.create_date AS created,
        d.snapshot_isolation_state AS snapshots, d.collation_name AS collation,
+       CAST(DATABASEPROPERTYEX(d.name, 'Updateability') AS nvarchar(20)) AS updateability,
        USER_NAME() AS user_name, DATALENGTH(N'a') AS char_bytes, DATALENGTH(N'a' + NCHAR(0)) AS with_nul
 FROM sys.databases AS d WHERE d.database_id = DB_ID()"""
 # https://learn.microsoft.com/en-us/sql/t-sql/functions/min-active-rowversion-transact-sql
@@ -31,7 +32,7 @@ _ON = 1
 class Server:
     """What was found. ``fence`` is the lowest row version still in use, ``last`` the last one given out.
 
-    ``exact_fence`` says whether ``fence`` knows of open transactions, ``char_bytes`` what DATALENGTH
+    ``exact_fence`` says whether ``fence`` knows of all open transactions, ``char_bytes`` what DATALENGTH
     counts for ``N'a'``, ``has_nul`` whether text can hold NUL, ``has_utf8`` whether rows can be summed.
     """
 
@@ -62,6 +63,8 @@ def look(session: Session) -> Server:
     """Ask the server what it has; the fence is read now, so before any transaction that is to be fenced."""
     about = session.rows(ABOUT)[0]
     fence, last, exact = _fence(session)
+    # A replica knows nothing of the transactions that are open where its data comes from.
+    exact = exact and about["updateability"] != "READ_ONLY"
     utf8 = attempt(lambda: session.rows(UTF8)[0]["hash"])
     return Server(
         version=about["version"] or "",

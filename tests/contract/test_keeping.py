@@ -249,7 +249,7 @@ def test_columns_that_come_and_go_in_a_history(filled: Project) -> None:
     filled.synced(tables=HISTORY)
     filled.source.execute(
         "ALTER TABLE items DROP COLUMN amount",
-        f"ALTER TABLE items ADD COLUMN {filled.source.column_ddl(Column('extra', types.STRING))}",
+        f"ALTER TABLE items {filled.source.add_column} {filled.source.column_ddl(Column('extra', types.STRING))}",
     )
     filled.source.execute(changing("id = 3", ROWS + 1, extra="'filled'"))
     assert filled.synced(tables=HISTORY).check.equal

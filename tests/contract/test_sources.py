@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from support.commands import call_etl
+from support.messages import assert_one_clear_error
 from support.sources import SourceEngine
 from support.values import NUL, ODD, arriving, canonical
 
@@ -254,6 +257,12 @@ def test_generated_columns_are_data(source: SourceEngine) -> None:
         table = _reflected(snapshot, "t")
         assert [column.name for column in table.columns] == ["id", "price", "doubled"]
         assert _read(snapshot, table) == [(1, 21, 42)]
+
+
+def test_init_of_a_database_without_tables_says_so(source: SourceEngine, tmp_path: Path) -> None:
+    done = call_etl(tmp_path, "init", "--source", source.url)
+    assert_one_clear_error(done, 3, "shows this user no table", "check the database in the URL")
+    assert not (tmp_path / "etl.toml").exists()
 
 
 # --- windows --------------------------------------------------------------------------------------

@@ -95,6 +95,10 @@ class SourceEngine(ABC):
         """What is found for a table that ``create`` has made."""
         return table
 
+    def disconnect(self) -> None:
+        """End everybody's connections to it, as a server that dies does."""
+        raise NotImplementedError(f"{self.name} has no connections to end")
+
     def remove(self) -> None:  # noqa: B027
         """Let go of the database, where it is not a file or a server of this test's own."""
 
@@ -204,6 +208,13 @@ class PostgresEngine(SourceEngine):
             found = connection.execute(f"SELECT {names} FROM {relation}".encode()).fetchall()
         return sorted((tuple(map(_as_text, row)) for row in found), key=repr)
 
+    def disconnect(self) -> None:
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
+
     def quote(self, identifier: str) -> str:
         return '"' + identifier.replace('"', '""') + '"'
 
@@ -271,6 +282,16 @@ class MssqlEngine(SourceEngine):
         )
         with closing(connection), closing(connection.cursor()) as cursor:
             yield cursor
+
+    def disconnect(self) -> None:
+        with self.connected() as cursor:
+            cursor.execute(
+                "SELECT DISTINCT session_id FROM sys.dm_exec_sessions "
+                "WHERE database_id = DB_ID() AND session_id <> @@SPID"
+            )
+            for (session,) in cursor.fetchall():
+                with suppress(self._driver.Error):  # it may have ended by itself
+                    cursor.execute(f"KILL {session}")
 
     def remove(self) -> None:
         # Whatever still reads it keeps it; the process's end tries again.

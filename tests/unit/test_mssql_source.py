@@ -15,15 +15,15 @@ import sqlfluff
 import sqlglot
 from sqlglot import exp
 
-from etl.config import TableConfig
+from etl.config import Config, TableConfig
 from etl.errors import ConfigError, SourceError
 from etl.scaffold import scaffold
 from etl.sources import mssql_catalog, mssql_doctor, mssql_server, mssql_sql
-from etl.sources.base import refusal
+from etl.sources.base import refusal, refuse
+from etl.sources.mssql import connect
 from etl.sources.mssql_catalog import Catalog, catalog
-from etl.sources.mssql_cursors import expired_tracking, expired_version
+from etl.sources.mssql_cursors import expired_tracking, expired_version, withheld_tracking
 from etl.sources.mssql_link import about, failure
-from etl.sources.mssql_reader import refuse
 from etl.sources.mssql_types import Physical, reading
 from etl.sync.plan import configured
 from schemas import types
@@ -480,6 +480,24 @@ def test_change_tracking_expires(current: int | None, least: int | None, says: s
     assert bool(text) == bool(says)
 
 
+@pytest.mark.parametrize(
+    ("current", "least", "tracked", "withheld"),
+    [(10, None, True, True), (10, None, False, False), (None, None, True, False), (10, 3, True, False)],
+)
+def test_a_right_that_is_missing_is_not_taken_for_tracking_that_was_switched_off(
+    current: int | None, least: int | None, tracked: bool, withheld: bool
+) -> None:
+    """Else the whole table would be loaded anew by each sync."""
+    assert withheld_tracking(current, least, tracked=tracked) is withheld
+
+
+def test_a_url_without_a_database_is_refused() -> None:
+    """The login's own would be taken, which is master more often than not."""
+    config = Config.model_validate({"source": {"url": "mssql://me@db.example:1433?TrustServerCertificate=yes"}})
+    with pytest.raises(ConfigError, match=r"mssql://me@db\.example:1433 names no database"):
+        connect(config)
+
+
 class RecordedError(Exception):
     """What mssql-python raises: a phrase for the SQLSTATE, and the server's words."""
 
@@ -496,6 +514,12 @@ class RecordedError(Exception):
             "schema 'dbo'.",
             "GRANT SELECT ON [dbo].[orders] TO [o'neil], or exclude the table",
         ),
+        (
+            "[Microsoft][SQL Server]The VIEW CHANGE TRACKING permission was denied on the object 'orders', database "
+            "'shop', schema 'dbo'.",
+            "GRANT VIEW CHANGE TRACKING ON [dbo].[orders] TO [o'neil], or exclude the table",
+        ),
+        ("[Microsoft][SQL Server]Lock request time out period exceeded.", "somebody is changing it"),
         ("[Microsoft][SQL Server]Invalid object name 'dbo.orders'.", "it was dropped or altered"),
         ("[Microsoft][SQL Server]Invalid column name 'code'.", "it was dropped or altered"),
         (
