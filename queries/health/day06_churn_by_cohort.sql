@@ -15,6 +15,8 @@
 --   customer_months FLOAT64: months lived by all of them together
 --   monthly_churn_rate FLOAT64: churned_customers / customer_months
 -- tests:
+--   one_row_a_cohort:
+--     SELECT signup_month FROM marts.day06_churn_by_cohort GROUP BY signup_month HAVING COUNT(*) > 1
 --   shares_within_0_and_1:
 --     SELECT * FROM marts.day06_churn_by_cohort WHERE NOT COALESCE(churn_rate BETWEEN 0 AND 1, FALSE)
 --   sizes_sum_to_customers:

@@ -18,6 +18,8 @@
 --   net_revenue_retention FLOAT64: MRR now of those who paid at the start / starting_mrr; NULL where that is 0
 --   gross_revenue_retention FLOAT64: the same, none of them counted for more than at the start, 0 to 1; NULL where that is 0
 -- tests:
+--   one_row_a_month:
+--     SELECT month FROM marts.day06_mrr_summary GROUP BY month HAVING COUNT(*) > 1
 --   movements_balance:
 --     SELECT month FROM marts.day06_mrr_summary
 --     WHERE starting_mrr + net_mrr != ending_mrr

@@ -16,6 +16,8 @@
 --   retained_mrr NUMERIC(18, 2): monthly price of the retained on their day
 --   revenue_retention FLOAT64: retained_mrr / starting_mrr; above 1 when upgrades outweigh losses; NULL where that is 0
 -- tests:
+--   one_row_a_cohort_and_month:
+--     SELECT signup_month, months_since FROM marts.day06_retention_curves GROUP BY signup_month, months_since HAVING COUNT(*) > 1
 --   shares_within_0_and_1:
 --     SELECT * FROM marts.day06_retention_curves WHERE NOT COALESCE(retention BETWEEN 0 AND 1, FALSE)
 --   sizes_sum_to_customers:

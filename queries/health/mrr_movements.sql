@@ -12,6 +12,8 @@
 --   churn_mrr NUMERIC(18, 2): lost with customers who left; positive
 --   net_mrr NUMERIC(18, 2): new + expansion - contraction - churn
 -- tests:
+--   one_row_a_month:
+--     SELECT month FROM marts.mrr_movements GROUP BY month HAVING COUNT(*) > 1
 --   equal_to_the_generated_table_to_the_cent:
 --     SELECT COALESCE(recomputed.month, stored.month) AS month, recomputed.net_mrr, stored.net_mrr AS stored_net_mrr
 --     FROM marts.mrr_movements AS recomputed

@@ -14,6 +14,8 @@
 --   main_reason STRING: most frequent reason; NULL without churn
 --   main_reason_customers INT64: churned customers with that reason
 -- tests:
+--   one_row_a_cohort_and_segment:
+--     SELECT signup_month, segment FROM marts.churn_by_cohort GROUP BY signup_month, segment HAVING COUNT(*) > 1
 --   shares_within_0_and_1:
 --     SELECT * FROM marts.churn_by_cohort WHERE NOT COALESCE(churn_rate BETWEEN 0 AND 1, FALSE)
 --   sizes_sum_to_customers:

@@ -14,6 +14,8 @@
 --   answers INT64: those of them they answered about
 --   average_satisfaction FLOAT64: mean answer, 1 to 5; NULL where nobody answered
 -- tests:
+--   one_row_a_month_segment_and_reason:
+--     SELECT month, segment, reason FROM marts.churn_reasons GROUP BY month, segment, reason HAVING COUNT(*) > 1
 --   events_sum_to_churn_events:
 --     SELECT mart.events, raw_rows.events AS raw_events
 --     FROM (SELECT COALESCE(SUM(churn_events), 0) AS events FROM marts.churn_reasons) AS mart

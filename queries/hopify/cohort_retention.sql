@@ -14,6 +14,8 @@
 --   mrr NUMERIC(18, 2): monthly recurring revenue of the active ones
 --   mrr_retention FLOAT64: mrr / the cohort's mrr in month 0; NULL where that is 0; above 1 when upgrades outweigh losses
 -- tests:
+--   one_row_a_cohort_and_month:
+--     SELECT signup_month, months_since FROM marts.cohort_retention GROUP BY signup_month, months_since HAVING COUNT(*) > 1
 --   shares_within_0_and_1:
 --     SELECT * FROM marts.cohort_retention WHERE NOT COALESCE(retention BETWEEN 0 AND 1, FALSE)
 --   sizes_sum_to_customers:

@@ -14,6 +14,8 @@
 --   logo_churn_rate FLOAT64: churned_customers / active_start; NULL where nobody was active
 --   mrr NUMERIC(18, 2): monthly recurring revenue at the month's end
 -- tests:
+--   one_row_a_month:
+--     SELECT month FROM marts.customer_growth GROUP BY month HAVING COUNT(*) > 1
 --   movements_balance:
 --     SELECT * FROM marts.customer_growth
 --     WHERE active_start + new_customers + reactivated_customers - churned_customers != active_customers

@@ -20,6 +20,13 @@
 --   one_row_a_customer_and_month:
 --     SELECT customer_id, month FROM marts.customer_months
 --     GROUP BY customer_id, month HAVING COUNT(*) > 1
+--   no_month_is_missing:
+--     SELECT customer_id FROM marts.customer_months
+--     GROUP BY customer_id HAVING MIN(months_since) != 0 OR MAX(months_since) + 1 != COUNT(*)
+--   no_revenue_without_a_subscription:
+--     SELECT * FROM marts.customer_months
+--     WHERE mrr < 0 OR (NOT is_active AND mrr != 0) OR (NOT was_active AND previous_mrr != 0)
+--     OR (was_active AND NOT was_ever_active)
 --   every_customer_is_there:
 --     SELECT customers.customer_id FROM raw.customers AS customers
 --     LEFT JOIN marts.customer_months AS months

@@ -15,6 +15,17 @@
 -- tests:
 --   one_row_a_customer:
 --     SELECT customer_id FROM marts.customer_value GROUP BY customer_id HAVING COUNT(*) > 1
+--   revenue_sums_to_payments:
+--     SELECT value.revenue, raw_rows.revenue AS raw_revenue
+--     FROM (SELECT COALESCE(SUM(revenue), 0) AS revenue FROM marts.customer_value) AS value
+--     CROSS JOIN (
+--       SELECT COALESCE(SUM(payments.amount), 0) AS revenue
+--       FROM raw.payments AS payments
+--       INNER JOIN raw.orders AS orders ON orders.order_id = payments.order_id
+--       INNER JOIN raw.customers AS customers ON customers.customer_id = orders.customer_id
+--       WHERE payments.status = 'succeeded'
+--     ) AS raw_rows
+--     WHERE value.revenue != raw_rows.revenue
 --   customers_and_mrr_agree_with_growth:
 --     SELECT value.customers, value.mrr, growth.active_customers, growth.mrr AS growth_mrr
 --     FROM (SELECT COUNTIF(is_active) AS customers, SUM(mrr) AS mrr FROM marts.customer_value) AS value

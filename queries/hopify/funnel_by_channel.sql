@@ -17,22 +17,25 @@
 --   signup_rate FLOAT64: signups / visitors; NULL where not measured or nobody came
 --   cac FLOAT64: spend / signups; NULL where nobody signed up
 -- tests:
+--   one_row_a_month_and_channel:
+--     SELECT month, channel FROM marts.funnel_by_channel GROUP BY month, channel HAVING COUNT(*) > 1
 --   signups_sum_to_customers:
 --     SELECT funnel.signups, raw_rows.customers
 --     FROM (SELECT COALESCE(SUM(signups), 0) AS signups FROM marts.funnel_by_channel) AS funnel
 --     CROSS JOIN (SELECT COUNT(*) AS customers FROM raw.customers) AS raw_rows
 --     WHERE funnel.signups != raw_rows.customers
---   spend_sums_to_finished_campaigns:
+--   spend_lies_between_that_of_finished_and_all_campaigns:
 --     SELECT funnel.spend, campaigns.finished, campaigns.total
 --     FROM (SELECT COALESCE(SUM(spend), 0) AS spend FROM marts.funnel_by_channel) AS funnel
 --     CROSS JOIN (
 --       SELECT
---         COALESCE(SUM(IF(ends_on <= (SELECT MAX(as_of) FROM marts.months), spend, 0)), 0) AS finished,
+--         COALESCE(SUM(IF(
+--           starts_on >= (SELECT MIN(month) FROM marts.months) AND ends_on <= (SELECT MAX(as_of) FROM marts.months),
+--           spend, 0)), 0) AS finished,
 --         COALESCE(SUM(spend), 0) AS total
 --       FROM raw.campaigns
---       WHERE starts_on >= (SELECT MIN(month) FROM marts.months)
 --     ) AS campaigns
---     WHERE funnel.spend < campaigns.finished
+--     WHERE funnel.spend NOT BETWEEN campaigns.finished AND campaigns.total
 --   narrows_downwards:
 --     SELECT * FROM marts.funnel_by_channel WHERE visitors < leads OR leads < mqls
 WITH channels AS (

@@ -14,6 +14,8 @@
 --   expected_months FLOAT64: 1 / monthly_churn_rate; NULL where nobody has left
 --   ltv_expected FLOAT64: arpu * expected_months; NULL where either is missing
 -- tests:
+--   one_row_a_segment:
+--     SELECT segment FROM marts.ltv_by_segment GROUP BY segment HAVING COUNT(*) > 1
 --   customers_sum_to_all:
 --     SELECT mart.customers, mart.revenue, raw_rows.customers AS raw_customers
 --     FROM (

@@ -16,6 +16,8 @@
 --   net_revenue_retention FLOAT64: (mrr_start + expansion + contraction + churn) / mrr_start; NULL where that is 0
 --   gross_revenue_retention FLOAT64: (mrr_start + contraction + churn) / mrr_start; NULL where that is 0
 -- tests:
+--   one_row_a_month:
+--     SELECT month FROM marts.mrr_waterfall GROUP BY month HAVING COUNT(*) > 1
 --   movements_balance:
 --     SELECT * FROM marts.mrr_waterfall
 --     WHERE mrr_start + net_mrr != mrr_end

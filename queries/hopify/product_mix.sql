@@ -14,6 +14,8 @@
 -- partition: month
 -- incremental: items
 -- tests:
+--   one_row_a_month_segment_and_kind:
+--     SELECT month, segment, category, revenue_type FROM marts.product_mix GROUP BY month, segment, category, revenue_type HAVING COUNT(*) > 1
 --   amounts_sum_to_items:
 --     SELECT mart.amount, raw_rows.amount AS raw_amount
 --     FROM (SELECT COALESCE(SUM(amount), 0) AS amount FROM marts.product_mix) AS mart

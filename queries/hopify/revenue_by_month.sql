@@ -27,7 +27,8 @@
 --     SELECT month, segment FROM marts.revenue_by_month GROUP BY month, segment HAVING COUNT(*) > 1
 --   no_more_payers_than_customers:
 --     SELECT month, segment FROM marts.revenue_by_month
---     WHERE paying_customers > (SELECT COUNT(*) FROM raw.customers)
+--     WHERE paying_customers > (SELECT COUNT(*) FROM raw.customers) OR failed_payments > payments
+--     OR paying_customers > payments
 WITH grid AS (
   SELECT months.month, months.is_complete, segments.segment
   FROM marts.months AS months

@@ -18,6 +18,8 @@
 --   customers_year_before INT64: customers active at the end of the month twelve months before
 --   logo_retention_year FLOAT64: the share of them active at the month's end, 0 to 1; NULL where there were none
 -- tests:
+--   one_row_a_month_and_segment:
+--     SELECT month, segment FROM marts.revenue_retention GROUP BY month, segment HAVING COUNT(*) > 1
 --   all_is_the_waterfall:
 --     SELECT waterfall.month, retention.mrr, waterfall.mrr_end, retention.mrr_month_before, waterfall.mrr_start
 --     FROM marts.mrr_waterfall AS waterfall

@@ -17,13 +17,19 @@
 --   sla_share FLOAT64: within_sla_tickets / due_tickets, 0 to 1; NULL where none is due
 --   average_satisfaction FLOAT64: mean answer, 1 to 5; NULL where nobody answered
 -- tests:
+--   one_row_a_month_and_segment:
+--     SELECT month, segment FROM marts.support_load GROUP BY month, segment HAVING COUNT(*) > 1
 --   tickets_sum_to_support_tickets:
 --     SELECT mart.tickets, raw_rows.tickets AS raw_tickets
 --     FROM (SELECT COALESCE(SUM(tickets), 0) AS tickets FROM marts.support_load) AS mart
 --     CROSS JOIN (SELECT COUNT(*) AS tickets FROM raw.support_tickets) AS raw_rows
 --     WHERE mart.tickets != raw_rows.tickets
 --   shares_within_0_and_1:
---     SELECT * FROM marts.support_load WHERE sla_share NOT BETWEEN 0 AND 1
+--     SELECT * FROM marts.support_load WHERE sla_share NOT BETWEEN 0 AND 1 OR average_satisfaction NOT BETWEEN 1 AND 5
+--   parts_within_the_whole:
+--     SELECT * FROM marts.support_load
+--     WHERE closed_tickets > tickets OR due_tickets NOT BETWEEN closed_tickets AND tickets
+--     OR within_sla_tickets > closed_tickets OR median_resolution_hours < 0
 WITH grid AS (
   SELECT months.month, months.is_complete, segments.segment
   FROM marts.months AS months
