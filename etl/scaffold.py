@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
+from etl.dialects.googlesql import CLUSTERED_BY
 from etl.urls import without_password
 from schemas.table import Cursor, CursorKind, Table
 from schemas.types import Kind
@@ -42,6 +43,8 @@ _BIGQUERY = """\
 # staging = "gs://bucket/path"         # loads go through it: one job for all files of a table
 """
 
+_DATES = (Kind.DATE, Kind.DATETIME, Kind.TIMESTAMP)
+
 _REASONS = {
     CursorKind.ROWVERSION: "{column} is set by the server at every change",
     CursorKind.CHANGE_TRACKING: "the server keeps account of what changed, deletes included",
@@ -77,14 +80,25 @@ def _section(table: Table) -> Iterator[str]:
 
 
 def _stored(table: Table) -> Iterator[str]:
-    """How BigQuery is to store the table: by months of its natural date, rows of similar keys together."""
-    dates = [column for column in table.columns if column.type.kind in (Kind.DATE, Kind.DATETIME, Kind.TIMESTAMP)]
-    natural = next((column for column in dates if column.name != table.cursor.column), None)
-    if natural:
+    """How BigQuery is to store the table: by months of its natural date, rows of similar keys together.
+
+    A date that every row has is taken; one that may be missing, or runs of a key, are only proposed.
+    """
+    dates = [column for column in table.columns if column.type.kind in _DATES and column.name != table.cursor.column]
+    natural = next(iter(sorted(dates, key=lambda column: column.nullable)), None)
+    number = table.key_columns[0] if len(table.key) == 1 and table.key_columns[0].type.kind is Kind.INT else None
+    if natural and natural.nullable:
+        yield f"# partition = {_toml(natural.name)}   # stored by its months; not every row has one"
+    elif natural:
         yield f"partition = {_toml(natural.name)}   # stored by its months; queries that name some read only those"
+        yield '# partition_unit = "day"   # or hour or year: parts of 1 GB and more are best'
         yield "# require_partition_filter = true   # refuse queries that name none"
-    if table.key:
-        yield f"# cluster = {_toml(list(table.key[:4]))}   # rows with similar values lie together"
+    elif number:
+        yield f"# partition = {_toml(number.name)}   # stored by runs of it, for a table of many GB"
+        yield "# partition_size = 1000000"
+    cluster = [column.name for column in table.key_columns if column.type.kind in CLUSTERED_BY][:4]
+    if cluster:
+        yield f"cluster = {_toml(cluster)}   # rows with similar values lie together"
 
 
 def _cursor(cursor: Cursor) -> str:

@@ -17,6 +17,8 @@ from google.auth.credentials import AnonymousCredentials
 from support import googlesql
 from support.bigquery import DATA
 from support.bigquery_storage import storage
+from support.commands import call_etl
+from support.sources import SqliteEngine
 from support.warehouses import BigQueryEngine, table_rows
 
 from etl.config import Config
@@ -29,7 +31,7 @@ from etl.warehouses.base import staging_name
 from etl.warehouses.bigquery import BigQueryWarehouse, connect, objects
 from etl.warehouses.bigquery.client import STORAGE_EMULATOR
 from schemas import types
-from schemas.table import Column, Table
+from schemas.table import Column, Cursor, CursorKind, Table
 from schemas.types import LogicalType
 
 pytestmark = pytest.mark.thorough
@@ -125,6 +127,17 @@ def test_a_row_whose_partition_changes_is_moved_and_not_doubled(opened: BigQuery
     opened.drop(staged)
 
 
+DATED = Table(
+    "dated",
+    (
+        Column("id", types.INT, False),
+        Column("placed_at", types.DATETIME, False),
+        Column("name", types.STRING),
+        Column("updated_at", types.DATETIME, False),
+    ),
+    ("id",),
+    Cursor(CursorKind.UPDATED_AT, "updated_at"),
+)
 AT = datetime(2024, 2, 29, 23, 30)
 HOUR, DAYS, YEAR = timedelta(hours=1), timedelta(days=1), timedelta(days=366)
 PARTS: dict[str, tuple[LogicalType, dict[str, Any], Any, Any, tuple[str, Any]]] = {
@@ -134,6 +147,38 @@ PARTS: dict[str, tuple[LogicalType, dict[str, Any], Any, Any, tuple[str, Any]]] 
     "year": (types.DATETIME, {"partition_unit": "year"}, AT, YEAR, ("YEAR", None)),
     "runs": (types.INT, {"partition_size": 100}, 250, 100, (None, (0, 999_900, 100))),
 }
+
+
+def test_what_init_writes_is_how_tables_are_made_until_it_is_changed(engine: BigQueryEngine, tmp_path: Path) -> None:
+    """The command's own file, synced; then with days for months and another order, which a full load brings."""
+    source = SqliteEngine(tmp_path)
+    source.create(DATED)
+    source.insert(DATED, [(i, datetime(2024, 1 + i % 3, 1), f"n{i}", datetime(2024, 5, 1)) for i in range(9)])
+    file = tmp_path / "etl.toml"
+    written = call_etl(tmp_path, "init", "--source", source.url, "--warehouse", engine.url, "-o", str(file))
+    assert written.code == 0, written
+    text = file.read_text()
+    assert '\npartition = "placed_at"' in text
+
+    def stored() -> tuple[str, str, list[str]]:
+        with engine.opened() as warehouse:
+            assert isinstance(warehouse, BigQueryWarehouse)
+            made = _catalog(warehouse, "dated")
+        return made.time_partitioning.field, made.time_partitioning.type_, made.clustering_fields
+
+    assert call_etl(tmp_path, "sync").code == 0
+    assert stored() == ("placed_at", "MONTH", ["id"])
+    changed = text.replace('# partition_unit = "day"', 'partition_unit = "day"').replace(
+        '["id"]   # rows', '["name", "id"]   # rows'
+    )
+    file.write_text(changed)
+    assert call_etl(tmp_path, "sync").code == 0
+    assert stored() == ("placed_at", "MONTH", ["id"])
+    assert call_etl(tmp_path, "sync", "dated", "--full").code == 0
+    assert stored() == ("placed_at", "DAY", ["name", "id"])
+    with engine.opened() as warehouse:
+        assert len(table_rows(warehouse, "dated")) == 9
+        warehouse.drop("dated")
 
 
 @pytest.mark.usefixtures("pruned")

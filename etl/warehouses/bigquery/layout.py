@@ -13,7 +13,7 @@ from etl.config import TableConfig
 from etl.dialects.base import Layout
 from etl.dialects.googlesql import CLUSTERED_BY, MOST_PARTITIONS, PARTITIONED_BY
 from etl.errors import WarehouseError
-from schemas.table import Column, Table
+from schemas.table import Table
 from schemas.types import Kind
 
 MOST_CLUSTERED = 4
@@ -70,12 +70,6 @@ class Layouts:
 def natural_cluster(table: Table) -> tuple[str, ...]:
     """The key, as far as it can be ordered and a table be clustered by it: merges then read less."""
     return tuple(c.name for c in table.key_columns if c.type.kind in CLUSTERED_BY)[:MOST_CLUSTERED]
-
-
-def natural_partition(table: Table) -> Column | None:
-    """The table's natural date: its first one that is not the cursor, which moves."""
-    dates = (c for c in table.columns if c.type.kind in PARTITIONED_BY[:-1] and c.name != table.cursor.column)
-    return next(dates, None)
 
 
 @dataclass(frozen=True, slots=True)
