@@ -151,7 +151,10 @@ class PostgresSnapshot(Snapshot):
             raise translated(error, subject, "it was changed meanwhile: run the same command again") from error
 
     def query(self, sql: str) -> pa.Table:
-        with self._statement("the source") as cursor:
+        return self._asked(sql, "the source")
+
+    def _asked(self, sql: str, subject: str) -> pa.Table:
+        with self._statement(subject) as cursor:
             cursor.execute(sql)
             return _plain(cursor.fetch_arrow_table())
 
@@ -164,13 +167,15 @@ class PostgresSnapshot(Snapshot):
         return self._catalog.tables
 
     def count(self, table: Table, part: Ranges | None = None) -> int:
-        counted = int(self._rows(f"SELECT COUNT(*) AS n FROM {self._relation(table)} AS t{_where(part)}")[0]["n"])
+        sql = f"SELECT COUNT(*) AS n FROM {self._relation(table)} AS t{_where(part)}"
+        counted = int(self._rows(sql, table)[0]["n"])
         self._require_intact(table)
         return counted
 
     def extent(self, table: Table, column: Column) -> tuple[Value | None, Value | None]:
         name = self._arriving(table, column)
-        row = self._rows(f"SELECT MIN({name}) AS low, MAX({name}) AS high FROM {self._relation(table)} AS t")[0]
+        sql = f"SELECT MIN({name}) AS low, MAX({name}) AS high FROM {self._relation(table)} AS t"
+        row = self._rows(sql, table)[0]
         return row["low"], row["high"]
 
     def reach(self, table: Table) -> Reach:
@@ -187,7 +192,8 @@ class PostgresSnapshot(Snapshot):
         name = valued(_D.quote(column.name), column.type, self._physical(table, column))
         past = f" FILTER (WHERE {name} <= {_now(column.type)})" if column.type.kind is not Kind.INT else ""
         fence = f"MAX({name}){past}" if table.cursor.kind is CursorKind.UPDATED_AT else _OLDEST
-        row = self._rows(f"SELECT CAST({fence} AS text) AS fence, CAST(MAX({name}) AS text) AS seen FROM {relation}")[0]
+        sql = f"SELECT CAST({fence} AS text) AS fence, CAST(MAX({name}) AS text) AS seen FROM {relation}"
+        row = self._rows(sql, table)[0]
         return Reach(row["fence"], row["seen"])
 
     def read(self, table: Table, part: Window | Ranges | None = None) -> Iterator[pa.RecordBatch]:
@@ -225,14 +231,16 @@ class PostgresSnapshot(Snapshot):
     def _require_intact(self, table: Table) -> None:
         """Refuse what was read if it was not what the snapshot saw; our own lock on the table holds it from now on."""
         name = _D.string(_D.qualify(table.schema, table.name))
-        if not self._rows(INTACT.format(name=name))[0]["intact"]:
+        if not self._rows(INTACT.format(name=name), table)[0]["intact"]:
             raise SourceError(
                 f"table {table.target} was truncated, rewritten or replaced after this run's snapshot was taken",
                 "run the same command again",
             )
 
-    def _rows(self, sql: str) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self.query(sql).to_pylist()
+    def _rows(self, sql: str, table: Table | None = None) -> list[dict[str, Any]]:
+        """The rows of a small query, about ``table`` or the whole database."""
+        subject = f"table {table.target}" if table else "the source"
+        rows: list[dict[str, Any]] = self._asked(sql, subject).to_pylist()
         return rows
 
     def _batches(self, table: Table, relation: str) -> Iterator[pa.RecordBatch]:

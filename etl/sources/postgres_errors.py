@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from etl.errors import SourceError
 
 _REMEDIES = {
@@ -27,6 +29,8 @@ def translated(
     """What libpq said, as one sentence of what and one of what to do; ``missing`` is that for what is not there."""
     text = " ".join(str(error).partition("Query was:")[0].split())
     text = text.partition("SQLSTATE")[0].rpartition("[libpq] ")[2].partition(" This probably means")[0]
+    # Where in the statement it was is for who wrote that.
+    text = re.split(r" LINE \d+: ", text)[0]
     text = (text.partition("FATAL: ")[2] or text.partition("ERROR: ")[2] or text).strip(". ")
     remedies = {**_REMEDIES, "does not exist": missing}
     remedy = next((remedy for sign, remedy in remedies.items() if sign in text), "")

@@ -141,6 +141,12 @@ GAPS: dict[str, Gap] = {
         has="answers '/1/'",
         lacks="raises 'HIERARCHYID datatype' is not currently supported",
     ),
+    "fixed roles": Gap(
+        "there is no db_datareader",
+        "SELECT COUNT(*) FROM sys.database_principals WHERE name = N'db_datareader'",
+        has="answers 1",
+        lacks="answers 0",
+    ),
     "settings of databases": Gap(
         "ALTER DATABASE is not there; SNAPSHOT isolation is always allowed",
         "SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()",

@@ -270,13 +270,13 @@ class MssqlEngine(SourceEngine):
         return urlunsplit(self._server._replace(path=f"/{self.database}"))
 
     @contextmanager
-    def connected(self, database: str = "") -> Iterator[Any]:
-        """A cursor on a connection of its own that commits each statement."""
+    def connected(self, database: str = "", user: str = "", password: str = "") -> Iterator[Any]:
+        """A cursor on a connection of its own that commits each statement; the URL's own unless named otherwise."""
         connection = self._driver.connect(
             server=self._server.hostname,
             port=self._server.port or 1433,
-            user=unquote(self._server.username or ""),
-            password=unquote(self._server.password or ""),
+            user=user or unquote(self._server.username or ""),
+            password=password or unquote(self._server.password or ""),
             database=database or self.database,
             autocommit=True,
         )
