@@ -70,7 +70,7 @@ def fit(examples: pd.DataFrame, seed: int) -> Outcome:
     baseline = _baseline(train, test)
     measures = measure(METRICS, test.label, predicted, baseline, seed)
     cost = shuffled(model, test, "neg_log_loss", seed)
-    kind = " and ".join(_kinds(test.known))
+    kind = " and ".join(name.replace("_", " ") for name in _kinds(test.known))
     return Outcome(
         model="churn",
         title="Churn model",

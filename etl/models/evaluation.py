@@ -18,13 +18,13 @@ Floats = NDArray[np.float64]
 Metric = Callable[[Floats, Floats], float]
 
 DRAWS = 1_000
-"""Enough for the ends of a 95 % interval: chapter 19.3 there advises at least as many."""
+"""Enough for the ends of a 95% interval: chapter 19.3 there advises at least as many."""
 _Z95 = 1.959964
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A value with the ends of its 95 % interval."""
+    """A value with the ends of its 95% interval."""
 
     value: float
     low: float
@@ -171,6 +171,6 @@ def verdict(primary: Measure, baseline: str, name: str = "", others: Sequence[Me
     says = "Beats its baseline"
     if not primary.better:
         says = "Worse than its baseline" if primary.worse else "Does not beat its baseline"
-    said = f"{says}: {name or primary.name} {m} against {b} of {baseline} (difference {d}, 95 % interval {ends})."
+    said = f"{says}: {name or primary.name} {m} against {b} of {baseline} (difference {d}, 95% interval {ends})."
     worse = [measure.name for measure in others if measure.worse and measure is not primary]
     return f"{said} It is worse in: {', '.join(worse)}." if worse else said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +58,7 @@ class Outcome:
         ]
         period = " ".join([self.verdict, *self.facts])
         figures = sorted([improvement(self), *self.figures], key=lambda figure: not figure.wide)
-        return Board(self.title, period, headlines, figures)
+        return Board(self.title, period, headlines, figures, sort="report")
 
 
 def improvement(outcome: Outcome) -> Figure:
@@ -75,7 +76,7 @@ def improvement(outcome: Outcome) -> Figure:
         if np.isfinite([m.gain.value, m.gain.low, m.gain.high]).all()
     ]
     y = alt.Y("measure:N", title=None, sort=None, axis=alt.Axis(labelLimit=240))
-    axis = alt.Axis(format="+.0%", tickCount=5)
+    axis = alt.Axis(labelExpr="datum.value ? format(datum.value, '+.0%') : '0%'", tickCount=5)
     reach = [
         min((max(row["low"], -_FARTHEST) for row in rows), default=0),
         max((row["high"] for row in rows), default=0),
@@ -93,9 +94,9 @@ def improvement(outcome: Outcome) -> Figure:
     return Figure(
         "improvement",
         f"Better than the baseline in {better} of {len(outcome.measures)} measures",
-        "Gain over the baseline, positive is better, with 95 % intervals; one across 0 may be chance; cut at ±100%",
+        "Gain over the baseline, positive is better, with 95% intervals; one across 0 may be chance; cut at ±100%",
         charts.spec(spec, 40 + 36 * len(rows)) if rows else None,
-        ("Measure", "Model", "Baseline", "Difference (95 % interval)"),
+        ("Measure", "Model", "Baseline", "Difference (95% interval)"),
         outcome.rows(),
     )
 
@@ -136,7 +137,7 @@ def calibration(actual: Floats, predicted: Floats, *, form: str, unit: str, rate
     return Figure(
         "calibration",
         f"On average {told:{form}} was predicted and {total:{form}} came",
-        "Tenths of the test's rows by their prediction, with 95 % intervals; on the dashed line both are equal",
+        "Tenths of the test's rows by their prediction, with 95% intervals; on the dashed line both are equal",
         charts.spec(spec),
         ("Mean prediction", "Mean outcome", "From", "To", "Rows"),
         [
@@ -163,7 +164,7 @@ def gains(actual: Floats, model: Floats, baseline: Floats, what: str) -> Figure:
     tenth, fifth = _held(actual, model, np.array([0.1, 0.2]))
     spec = (
         charts.base(rows)
-        .mark_line()
+        .mark_line(point=True)
         .encode(
             x=alt.X("taken:Q", title="share of customers, highest prediction first", axis=alt.Axis(format=".0%")),
             y=alt.Y("held:Q", title=None, axis=alt.Axis(format=".0%")),
@@ -215,7 +216,10 @@ def importances(names: Sequence[str], means: Floats, deviations: Floats, metric:
 
 
 def named(column: str) -> str:
-    """A column's name as people write it: ``MRR``, ``Tickets 90``."""
+    """A column's name as people write it: ``MRR``, ``Tickets, last 90 days``."""
+    window = re.fullmatch(r"(.+?)_(previous_)?(\d+)", column)
+    if window:
+        return f"{named(window[1])}, {'previous' if window[2] else 'last'} {window[3]} days"
     return words(column).replace("Mrr", "MRR")
 
 

@@ -42,12 +42,13 @@ def spec(chart: Any, height: int = HEIGHT) -> dict[str, Any]:
 
 def months(field: str = "month") -> alt.X:
     """The horizontal axis of months."""
-    return alt.X(f"{field}:T", title=None, axis=alt.Axis(format="%b %Y", labelOverlap=True, tickCount=8))
+    return alt.X(f"{field}:T", title=None, axis=alt.Axis(format="%b %Y", labelOverlap="greedy", tickCount=8))
 
 
 def binned(field: str = "month") -> alt.X:
-    """The horizontal axis of months for bars, one month wide each."""
-    axis = alt.Axis(format="%b %Y", labelOverlap=True, tickCount=8, grid=False)
+    """The horizontal axis of months for bars, one month wide each; where the last one ends is no month's place."""
+    label = "datum.value < domain('x')[1] ? timeFormat(datum.value, '%b %Y') : ''"
+    axis = alt.Axis(labelExpr=label, labelOverlap="greedy", tickCount=8, grid=False)
     return alt.X(f"yearmonth({field}):T", title=None, axis=axis)
 
 

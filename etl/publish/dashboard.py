@@ -18,13 +18,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from etl.errors import RunError
-from etl.publish import health, hopify
+from etl.publish import churn, health, hopify
 from etl.publish.errors import QueryError
-from etl.publish.figures import Board, Reader, reader
+from etl.publish.figures import Board, Reader, reader, side_by_side
 from etl.publish.verification import Check, Verdict, verdict
 from etl.warehouses.base import Warehouse
 
-BOARDS: Mapping[str, Callable[[Reader], Board]] = {"hopify": hopify.board, "health": health.board}
+BOARDS: Mapping[str, Callable[[Reader], Board]] = {
+    "hopify": hopify.board,
+    "health": health.board,
+    "churn": churn.board,
+}
 
 
 def render(warehouse: Warehouse, world: str, path: Path, checks: Sequence[Mapping[str, Any]]) -> Path:
@@ -54,6 +58,7 @@ def page(board: Board, verified: Verdict) -> str:
     )
     return environment.get_template("dashboard.html.j2").render(
         board=board,
+        figures=side_by_side(board.figures),
         verified=verified,
         style=Markup(_asset("dashboard.css")),  # noqa: S704 our own file
         library=Markup(library),  # noqa: S704 checked by _library

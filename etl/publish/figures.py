@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -47,12 +47,27 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A world's dashboard before it is a page."""
+    """A world's dashboard, or another ``sort`` of page laid out like one, before it is a page."""
 
     title: str
     period: str
     headlines: Sequence[Headline] = ()
     figures: Sequence[Figure] = field(default=())
+    sort: str = "dashboard"
+
+
+def side_by_side(figures: Sequence[Figure]) -> list[Figure]:
+    """The figures for a page two of them wide: one that would stand beside a gap is made wide."""
+    found: list[Figure] = []
+    waiting = False
+    for figure in figures:
+        if waiting and figure.wide:
+            found[-1] = replace(found[-1], wide=True)
+        waiting = not figure.wide and not waiting
+        found.append(figure)
+    if waiting:
+        found[-1] = replace(found[-1], wide=True)
+    return found
 
 
 def reader(warehouse: Warehouse) -> Reader:

@@ -18,12 +18,17 @@ from mart_worlds import World, random_world, stored, world, world_of
 from etl.errors import RunError
 from etl.publish import hopify
 from etl.publish.dashboard import BOARDS, render
+from etl.publish.dashboard import page as dashboard_page
 from etl.publish.errors import MartError, QueryError
-from etl.publish.figures import reader
+from etl.publish.figures import Board, Figure, reader, side_by_side
+from etl.publish.hopify.campaigns import campaign_return
 from etl.publish.marts import build
 from etl.publish.queries import Query, load, worlds
+from etl.publish.verification import verdict
 from etl.warehouses.duckdb import DuckDbWarehouse
+from generators.churn import batches as churn_batches
 from generators.health.batches import batches
+from schemas.churn import metadata as churn_metadata
 from schemas.health import metadata as health_metadata
 
 ATTACK = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -37,6 +42,7 @@ CHARTS = (
     "reasons",
     "funnel",
     "channels",
+    "campaigns",
     "promo",
     "support",
     "targets",
@@ -199,6 +205,99 @@ def test_every_world_with_a_dashboard_has_its_marts() -> None:
 
 
 @pytest.fixture(scope="module")
+def churn_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("churn")
+    contents = {name: batch.to_pylist() for name, batch in churn_batches(60, 42, 0).items()}
+    warehouse = stored(contents, directory / "warehouse.duckdb", churn_metadata)
+    build(warehouse, load("churn"), lambda: None)
+    path = render(warehouse, "churn", directory / "dashboard.html", [CHECK])
+    warehouse.close()
+    return path
+
+
+CHURN_CHARTS = {"active", "days", "plans", "activity", "billing", "tickets", "quality"}
+
+
+def test_the_churn_page_has_a_table_for_every_chart(churn_page: Path) -> None:
+    outline = _Outline()
+    outline.feed(churn_page.read_text("utf-8"))
+    figures = outline.figures.keys() - {""}
+    assert figures == CHURN_CHARTS
+    assert all({"figcaption", "details", "table", "th", "script"} <= outline.figures[key] for key in figures)
+
+
+@pytest.mark.parametrize("world", ["churn", "health"])
+def test_questions_of_the_other_boards_are_googlesql(world: str, tmp_path: Path) -> None:
+    schema = {"churn": churn_metadata, "health": health_metadata}[world]
+    contents = {name: batch.to_pylist() for name, batch in BATCHES[world]().items()}
+    warehouse = stored(contents, tmp_path / "warehouse.duckdb", schema)
+    build(warehouse, load(world), lambda: None)
+    asked: list[str] = []
+    read = reader(warehouse)
+
+    def recorded(sql: str) -> list[dict[str, Any]]:
+        asked.append(sql)
+        return read(sql)
+
+    BOARDS[world](recorded)
+    assert len(asked) >= 5
+    for sql in asked:
+        reference.output(sql, reference.tables(load(world), schema))
+    warehouse.close()
+
+
+BATCHES = {"churn": lambda: churn_batches(30, 42, 0), "health": lambda: batches(30)}
+
+
+@pytest.mark.parametrize("rows", [{}, {"customers": [{"customer_id": 1, "plan": "Pro", "region": "EU"}]}])
+def test_next_to_nothing_of_the_churn_world_can_be_shown(rows: World, tmp_path: Path) -> None:
+    warehouse = stored(world_of(churn_metadata, rows), tmp_path / "warehouse.duckdb", churn_metadata)
+    build(warehouse, load("churn"), lambda: None)
+    assert "hold no data yet" in render(warehouse, "churn", tmp_path / "d.html", []).read_text("utf-8")
+    warehouse.close()
+
+
+def test_a_figure_beside_a_gap_is_made_wide() -> None:
+    def figure(key: str) -> Figure:
+        return Figure(key, "", "", None, (), (), wide=key.isupper())
+
+    for given, expected in {"ab": "ab", "a": "A", "aBcd": "ABcd", "abcDe": "abCDE", "aBc": "ABC", "": ""}.items():
+        found = side_by_side([figure(key) for key in given])
+        assert "".join(f.key.upper() if f.wide else f.key for f in found) == expected
+
+
+def test_a_page_says_what_sort_it_is(page: Path) -> None:
+    assert "<title>Hopify dashboard</title>" in page.read_text("utf-8")
+    text = dashboard_page(Board("Churn model", "It beats its baseline.", sort="report"), verdict([]))
+    assert "<title>Churn model report</title>" in text
+
+
+@pytest.mark.parametrize(
+    ("revenues", "title"),
+    [
+        ([0, 0], "No campaign that is over has brought in what it cost"),
+        ([200, 0], "1 of 2 campaigns that are over have brought in what they cost"),
+        ([200, 100], "Every campaign that is over has brought in what it cost"),
+    ],
+)
+def test_campaigns_are_told_by_what_they_brought_in(revenues: list[int], title: str) -> None:
+    campaign = {"channel": "email", "starts_on": date(2024, 1, 1), "customers": 1, "active_customers": 0, "cac": 100.0}
+    rows = [
+        {
+            **campaign,
+            "name": f"c{revenue}",
+            "spend": Decimal(100),
+            "revenue": Decimal(revenue),
+            "return_on_spend": revenue / 100,
+            "is_paid_back": revenue >= 100,
+        }
+        for revenue in revenues
+    ]
+    assert campaign_return(lambda _sql: rows).title == title
+    assert campaign_return(lambda _sql: []).spec is None
+
+
+@pytest.fixture(scope="module")
 def health_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("health")
     contents = {name: batch.to_pylist() for name, batch in batches(80).items()}
@@ -267,6 +366,22 @@ def test_the_health_charts_are_drawn_on_a_phone_in_the_dark(browser: Browser, he
     assert all(chart > 150 for chart in drawn), drawn
     assert browser.value("document.documentElement.scrollWidth") <= 390
     assert browser.complaints == []
+
+
+def test_the_churn_charts_are_drawn_on_a_phone(browser: Browser, churn_page: Path) -> None:
+    browser.open(churn_page, width=390, scheme="light")
+    drawn = browser.value("[...document.querySelectorAll('.chart svg.marks')].map(svg => svg.getBBox().width)")
+    assert len(drawn) == len(CHURN_CHARTS)
+    assert all(chart > 150 for chart in drawn), drawn
+    assert browser.value("document.documentElement.scrollWidth") <= 390
+    assert browser.complaints == []
+
+
+def test_no_bar_is_named_after_the_month_that_follows(browser: Browser, churn_page: Path) -> None:
+    browser.open(churn_page, width=1280, scheme="light")
+    labels = browser.value("[...document.querySelectorAll('#active .role-axis-label text')].map(t => t.textContent)")
+    assert "Jul 2024" in labels
+    assert "Jan 2026" not in labels, "the last bar is December's"
 
 
 def test_charts_follow_the_colour_scheme(browser: Browser, page: Path) -> None:

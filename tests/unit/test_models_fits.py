@@ -116,7 +116,7 @@ def fitted(model: str) -> Outcome:
 def test_churn_finds_what_is_there() -> None:
     found = fitted("churn")
     assert found.verdict.startswith("Beats its baseline: log loss")
-    assert next(f for f in found.figures if f.key == "importances").title.startswith("Tickets 90")
+    assert next(f for f in found.figures if f.key == "importances").title.startswith("Tickets, last 90 days")
     assert found.board().period.startswith(found.verdict)
 
 

@@ -10,7 +10,14 @@ from etl.publish import charts
 from etl.publish.figures import Figure, Reader, Row, count, money, month, nothing, percent
 from schemas.health import TIERS
 
-_HEALTHS = ("healthy", "stable", "at risk", "churned")
+_HEALTHS = {
+    "healthy": "Healthy",
+    "stable": "Stable",
+    "at risk": "At risk",
+    "churned": "Churned",
+    "none": "Never subscribed",
+}
+_ACTIVE = ("healthy", "stable", "at risk")
 
 
 def curve(read: Reader) -> Figure:
@@ -67,7 +74,9 @@ def churn(read: Reader) -> Figure:
             ),
         )
     )
-    left, lived = sum(row["churned_customers"] for row in rows), sum(row["customer_months"] for row in rows)
+    left, lived, people = (
+        sum(row[name] for row in rows) for name in ("churned_customers", "customer_months", "customers")
+    )
     columns = (
         "Signed up",
         "Customers",
@@ -81,7 +90,7 @@ def churn(read: Reader) -> Figure:
     )
     return Figure(
         "churn",
-        f"{percent(left / lived, 1)} of customers leave in a month",
+        f"{percent(left / people)} of all customers have left, {percent(left / lived, 1)} in a month on average",
         subtitle,
         charts.spec(chart),
         columns,
@@ -115,7 +124,7 @@ def cohorts(read: Reader) -> Figure:
     shown = [n for n in (0, 1, 2, 3, 6, 9, 12, 18, 24) if any(n in cells for cells in found.values())]
     return Figure(
         "retention",
-        f"{len(found)} months of signups, and how many of their customers stay",
+        _spread(found),
         subtitle,
         charts.spec(_heat_map(rows), height=max(120, 14 * len(found))),
         ("Signed up", "Customers", *(f"Month {n}" for n in shown)),
@@ -129,6 +138,15 @@ def cohorts(read: Reader) -> Figure:
         ],
         wide=True,
     )
+
+
+def _spread(cohorts: dict[Any, dict[int, Row]]) -> str:
+    """How far apart the cohorts are after a year, or after as long as one of them was seen whole."""
+    months = 12 if any(12 in cells for cells in cohorts.values()) else max(max(cells) for cells in cohorts.values())
+    shares = [cells[months]["retention"] for cells in cohorts.values() if months in cells]
+    low, high = percent(min(shares)), percent(max(shares))
+    apart = low if low == high else f"{low} to {high}"
+    return f"After {months} months {apart} of a signup month's customers are still there"
 
 
 def _heat_map(rows: list[Row]) -> Any:
@@ -167,11 +185,11 @@ def scores(read: Reader) -> Figure:
     if not rows:
         return nothing("scores", "No customers yet", subtitle)
     chart = (
-        charts.base([{**row, "health": row["health"].capitalize()} for row in rows])
+        charts.base([{**row, "health": _HEALTHS[row["health"]]} for row in rows])
         .mark_bar()
         .encode(
             x=charts.across("customers"),
-            y=alt.Y("health:N", title=None, sort=[health.capitalize() for health in _HEALTHS]),
+            y=alt.Y("health:N", title=None, sort=list(_HEALTHS.values())),
             color=charts.colours("plan_tier", TIERS),
             tooltip=charts.tips(
                 ("health:N", "Health", ""),
@@ -184,18 +202,18 @@ def scores(read: Reader) -> Figure:
     )
     by_health = {health: [row for row in rows if row["health"] == health] for health in _HEALTHS}
     risk = sum(row["mrr"] for row in by_health["at risk"])
-    active = sum(row["customers"] for row in rows if row["health"] != "churned")
+    active = sum(row["customers"] for health in _ACTIVE for row in by_health[health])
     healthy = sum(row["customers"] for row in by_health["healthy"])
     share = percent(healthy / active) if active else "None"
     return Figure(
         "scores",
-        f"{share} of active customers are healthy; {money(risk)} a month is at risk",
+        f"{share} of active customers are healthy; {money(risk)} of monthly revenue is at risk",
         subtitle,
         charts.spec(chart, height=180),
         ("Health", "Plan", "Customers", "MRR", "Mean score", "Mean LTV", "Mean CAC, assumed"),
         [
             (
-                row["health"].capitalize(),
+                _HEALTHS[row["health"]],
                 row["plan_tier"],
                 count(row["customers"]),
                 money(row["mrr"], 2),

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from etl.publish.figures import Board, Reader, day, month
-from etl.publish.hopify import accounts, acquisition, churn, customers, headlines, retention, revenue, service, targets
+from etl.publish.hopify import (
+    accounts,
+    acquisition,
+    campaigns,
+    churn,
+    customers,
+    headlines,
+    retention,
+    revenue,
+    service,
+    targets,
+)
 from etl.publish.hopify.period import Period, period
 
 
@@ -23,6 +34,7 @@ def board(read: Reader) -> Board:
         churn.reasons(read, time),
         acquisition.funnel(read, time),
         acquisition.channels(read, time),
+        campaigns.campaign_return(read),
         acquisition.promo_codes(read),
         service.within_sla(read, time),
         accounts.largest(read),

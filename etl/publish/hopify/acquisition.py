@@ -100,7 +100,7 @@ def funnel(read: Reader, time: Period) -> Figure:
         "funnel",
         f"Of a thousand visitors {1000 * totals[3] / totals[0]:.1f} become customers",
         subtitle,
-        charts.spec(chart.mark_bar() + texts, height=180),
+        charts.spec(chart.mark_bar() + texts, height=240),
         ("Channel", *steps, "Leads / visitors", "Qualified / leads", "Signups / qualified"),
         [_funnel_row(row) for row in rows],
     )
