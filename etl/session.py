@@ -113,7 +113,9 @@ class Session:
             sampler = Sampler(snapshot, self.warehouse)
             for table in plan.chosen(plan.configured(snapshot.tables(), self.config.tables), tables):
                 try:
-                    yield sampler.samples(table)
+                    with self.warehouse.whole([table.target]):
+                        found = sampler.samples(table)
+                    yield found
                 except RunError as error:
                     yield Failed(table.target, error)
 
@@ -137,7 +139,8 @@ class Session:
         gate()
         run_id = new_id()
         self.ledger.write(Run(run_id, "marts"))
-        results = refresh(self.warehouse, self.ledger, queries, gate, run_id, full=full)
+        with self.warehouse.whole(tables):
+            results = refresh(self.warehouse, self.ledger, queries, gate, run_id, full=full)
         if not names and looker.is_bigquery(self.config.warehouse.url):
             looker.bring_up_to_date(self.warehouse, self.ledger, self.config.publish.world, run_id)
         self.ledger.write(Run(run_id, "marts", exit_code=ExitCode.EQUAL))

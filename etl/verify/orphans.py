@@ -37,7 +37,8 @@ def count_orphans(warehouse: Warehouse, tables: Sequence[Table]) -> list[Orphans
     keys = list(_countable(tables, set(warehouse.tables("raw"))))
     if not keys:
         return []
-    counted = warehouse.query(orphans_sql(warehouse, keys)).to_pylist()
+    with warehouse.whole({name for child, key in keys for name in (child, key.parent)}):
+        counted = warehouse.query(orphans_sql(warehouse, keys)).to_pylist()
     rows = {row["position"]: int(row["orphans"]) for row in counted}
     return [Orphans(child, key, rows[position]) for position, (child, key) in enumerate(keys)]
 

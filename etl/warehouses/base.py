@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
@@ -191,6 +191,14 @@ class Warehouse(ABC):
         Raises ``WarehouseError`` after waiting for as long as configured.
         """
         del target
+        return nullcontext()
+
+    def whole(self, targets: Collection[str]) -> AbstractContextManager[None]:
+        """The right to read all of these raw tables, also of those that otherwise want a part to be named.
+
+        Raises what ``lease`` raises.
+        """
+        del targets
         return nullcontext()
 
     def label(self, **labels: str) -> None:

@@ -22,11 +22,17 @@ from support.sources import SqliteEngine
 from support.warehouses import BigQueryEngine, table_rows
 
 from etl.config import Config
+from etl.engines import open_source
 from etl.errors import ConfigError, WarehouseError
 from etl.publish import looker
 from etl.publish.header import parse
 from etl.publish.marts import build
 from etl.publish.queries import Query
+from etl.session import Session, open_session
+from etl.sync.plan import configured
+from etl.sync.table import Synced
+from etl.verify.orphans import count_orphans
+from etl.verify.verify import Verified
 from etl.warehouses.base import staging_name
 from etl.warehouses.bigquery import BigQueryWarehouse, connect, objects
 from etl.warehouses.bigquery.client import STORAGE_EMULATOR
@@ -147,6 +153,49 @@ PARTS: dict[str, tuple[LogicalType, dict[str, Any], Any, Any, tuple[str, Any]]] 
     "year": (types.DATETIME, {"partition_unit": "year"}, AT, YEAR, ("YEAR", None)),
     "runs": (types.INT, {"partition_size": 100}, 250, 100, (None, (0, 999_900, 100))),
 }
+
+
+def test_every_command_reads_tables_whose_queries_are_to_name_a_part(engine: BigQueryEngine, tmp_path: Path) -> None:
+    """Sync, repair, a check of some partitions, verify, samples, orphans and a mart, with the filter required."""
+    source = SqliteEngine(tmp_path)
+    source.create(DATED)
+    source.insert(DATED, [(i, datetime(2024, 1 + i % 3, 1), f"n{i}", datetime(2024, 5, 1)) for i in range(9)])
+    source.execute("CREATE TABLE child (id INTEGER PRIMARY KEY, dated_id INTEGER REFERENCES dated (id))")
+    source.execute("INSERT INTO child VALUES (1, 1), (2, NULL)")
+    wish = {"partition": "placed_at", "require_partition_filter": True, "verify": "touched"}
+    sections = {
+        "source": {"url": source.url},
+        "warehouse": {"url": engine.url, "wait_seconds": 10},
+        "sync": {"reload_share": 1},
+        "tables": {"dated": wish},
+    }
+    config = Config.model_validate(sections)
+
+    def synced(session: Session) -> None:
+        found = {r.table: r for r in session.sync()}
+        assert all(isinstance(r, Synced) and r.check.equal for r in found.values()), found
+
+    with open_session(config, ()) as session:
+        warehouse = session.warehouse
+        synced(session)
+        source.execute("UPDATE dated SET name = 'changed', updated_at = '2024-06-01 00:00:00' WHERE id = 1")
+        source.execute("UPDATE dated SET name = 'unseen' WHERE id = 4", "DELETE FROM dated WHERE id = 7")
+        synced(session)
+        assert {row.check.equal for row in session.verify(repair=True) if isinstance(row, Verified)} == {True}
+        samples = [one for found in session.samples() if isinstance(found, list) for one in found]
+        assert {one.equal for one in samples} == {True}
+        assert {one.table for one in samples} == {"dated", "child"}
+        with pytest.raises(WarehouseError, match="without a filter"):
+            table_rows(warehouse, "dated")
+        with warehouse.whole(["child", "dated"]):
+            assert len(table_rows(warehouse, "dated")) == 8
+        with open_source(config).snapshot() as snapshot:
+            tables = configured(snapshot.tables(), config.tables)
+        assert [one.rows for one in count_orphans(warehouse, tables)] == [0]
+        with pytest.raises(WarehouseError, match="without a filter"):
+            table_rows(warehouse, "dated")
+        for name in warehouse.tables("raw"):
+            warehouse.drop(name)
 
 
 def test_what_init_writes_is_how_tables_are_made_until_it_is_changed(engine: BigQueryEngine, tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from types import MappingProxyType
 from typing import Any
 
@@ -198,6 +198,14 @@ class BigQueryWarehouse(Warehouse):
             self._jobs.read(self._leases.create())
         self._has_leases = True
         with self._leases.held(target), self._remembered(target), self._unfiltered(target):
+            yield
+
+    @contextmanager
+    def whole(self, targets: Collection[str]) -> Iterator[None]:
+        with ExitStack() as leases:
+            # In one order, so that two that want the same tables do not wait for one another.
+            for target in sorted(filter(self._layouts.requires_filter, targets)):
+                leases.enter_context(self.lease(target))
             yield
 
     def label(self, **labels: str) -> None:
