@@ -147,12 +147,13 @@ class DifferenceRow:
 
 @dataclass(frozen=True, slots=True)
 class PartitionCheck:
-    """A partition that an equal check has covered."""
+    """A partition that an equal check has covered; ``division`` says how the table was divided."""
 
     table_name: str
     partition: str
     check_id: str
     at: datetime = field(default_factory=_now)
+    division: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,12 +316,13 @@ class Ledger:
         latest: datetime | None = self._warehouse.query(query)["latest"][0].as_py()
         return latest or datetime.min.replace(tzinfo=UTC)
 
-    def partition_checks(self, table: str) -> dict[str, datetime]:
-        """When each partition of a table was last proven."""
-        name = self._warehouse.dialect.string(table)
+    def partition_checks(self, table: str, division: str) -> dict[str, datetime]:
+        """When each partition of a table that is divided so was last proven."""
+        name, division = map(self._warehouse.dialect.string, (table, division))
         rows = self._warehouse.query(
             f"SELECT {self._name('partition')} AS label, MAX({self._name('at')}) AS proven_at "
-            f"FROM {self._warehouse.relation('etl', 'partitions')} WHERE table_name = {name} GROUP BY 1"
+            f"FROM {self._warehouse.relation('etl', 'partitions')} "
+            f"WHERE table_name = {name} AND division = {division} GROUP BY 1"
         )
         return dict(zip(rows["label"].to_pylist(), rows["proven_at"].to_pylist(), strict=True))
 

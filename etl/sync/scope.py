@@ -74,8 +74,11 @@ class Scoper:
         found = self.warehouse.query(f"SELECT DISTINCT {self._start(by)} AS etl_start FROM {relation} AS etl_t{where}")
         return {by.label(value) for value in found["etl_start"].to_pylist()}
 
-    def scope(self, table: Table) -> Scope | None:
-        """What is to be proven: all that was touched since the last proof, and a share; None for the whole table."""
+    def scope(self, table: Table, before: Scope | None = None) -> Scope | None:
+        """What is to be proven: all that was touched since the last proof or never proven, and a share of the rest.
+
+        With ``before``, that and what was touched. None for the whole table.
+        """
         by = self.partitioning(table)
         if by is None:
             return None
@@ -85,8 +88,11 @@ class Scoper:
             if labels is None:
                 return None
             touched |= labels
-        share = wish.rotate if wish.verify == "rotate" else 0
-        return scope_of(by, self._cover(table, by), touched, self.ledger.partition_checks(table.target), share)
+        touched |= set(before.labels) if before else set()
+        share = wish.rotate if wish.verify == "rotate" and not before else 0
+        every, proven = self._cover(table, by), self.ledger.partition_checks(table.target, by.name)
+        touched |= {one.label for one in every if one.label not in proven}
+        return scope_of(by, every, touched, proven, share)
 
     def proven(self, table: Table, scope: Scope | None, check: Check) -> list[PartitionCheck]:
         """The records of the partitions that an equal check has proven."""
@@ -94,14 +100,14 @@ class Scoper:
         if by is None or not check.equal:
             return []
         labels = scope.labels if scope else [one.label for one in self._cover(table, by)]
-        return [PartitionCheck(table.target, label, check.check_id, check.at) for label in labels]
+        return [PartitionCheck(table.target, label, check.check_id, check.at, by.name) for label in labels]
 
     def oldest(self, table: Table, proven: Iterable[PartitionCheck]) -> datetime | None:
         """When the partition that has waited longest was last proven; None if one never was."""
         by = self.partitioning(table)
         if by is None:
             return None
-        times = self.ledger.partition_checks(table.target) | {one.partition: one.at for one in proven}
+        times = self.ledger.partition_checks(table.target, by.name) | {one.partition: one.at for one in proven}
         every = [times.get(one.label) for one in self._cover(table, by)]
         return min((at for at in every if at is not None), default=None) if None not in every else None
 

@@ -192,10 +192,13 @@ class _TableSync:
 
     def _grown(self) -> bool:
         """Whether a repair has brought rows that lie outside of what was compared, so that more is to be."""
-        before = self._scope
-        if before and self._table.key:
-            self._scope = self._context.scoper.scope(self._table)
-        return self._scope != before
+        if self._scope is None or not self._table.key:
+            return False
+        grown = self._context.scoper.scope(self._table, self._scope)
+        if grown and set(grown.labels) <= set(self._scope.labels):
+            return False
+        self._scope = grown
+        return True
 
     def _conclude(self, comparison: Comparison, source: Side, warehouse: Side, found: int) -> Synced:
         versions = self._keep_history() if comparison.equal else None

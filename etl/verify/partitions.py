@@ -36,14 +36,19 @@ class Partitioning:
             return str(value // self.size)
         return f"{value.year:04d}-{value.month:02d}"
 
+    @property
+    def name(self) -> str:
+        """What tells it from every other division of the table."""
+        return self.column.name if self.column.type.kind is not Kind.INT else f"{self.column.name}/{self.size}"
+
     def write(self, labels: Iterable[str]) -> str:
         """Some of its partitions as a text that can be kept."""
-        return json.dumps([self.column.name, self.size, sorted(labels)], ensure_ascii=False)
+        return json.dumps([self.name, *sorted(labels)], ensure_ascii=False)
 
     def read(self, written: str | None) -> set[str] | None:
         """The partitions that were written; None for nothing, and for those of another partitioning."""
-        column, size, labels = json.loads(written) if written else (None, None, ())
-        return set(labels) if (column, size) == (self.column.name, self.size) else None
+        name, *labels = json.loads(written) if written else [None]
+        return set(labels) if name == self.name else None
 
     def cover(self, low: Value | None, high: Value | None) -> tuple[Range, ...]:
         """Every partition from the lowest value to the highest one, and NULL's.

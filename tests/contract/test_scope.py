@@ -53,7 +53,7 @@ def test_the_partition_a_row_was_in_before_is_compared_too(loaded: Project) -> N
     check = loaded.synced(tables=tables).check
     assert check.equal
     with loaded.session() as session:
-        proven = session.ledger.partition_checks("items")
+        proven = session.ledger.partition_checks("items", "amount/10")
     newest = {label for label, at in proven.items() if at == max(proven.values())}
     assert newest >= {"0", "3"}
 
@@ -97,6 +97,7 @@ def test_null_has_a_partition_of_its_own(loaded: Project) -> None:
 
 def test_by_months_of_a_date_time(loaded: Project) -> None:
     tables = {"items": {"verify": "touched", "partition": "updated_at"}}
+    loaded.synced(tables=tables)
     loaded.source.insert(ITEMS, [(5_000, "later", 1, moment(60 * 24 * 45))])
     check = loaded.synced(tables=tables).check
     assert (check.equal, check.scope) == (True, "2 of 3 partitions")  # January for the tie; February; NULL
@@ -191,4 +192,28 @@ def test_a_repair_that_moves_a_row_has_the_partition_it_moved_to_proven(loaded: 
         changing("id IN (15, 25)", ROWS + 1, name="'touches the thirties'"),
     )
     assert loaded.synced(tables=tables).repaired == 2
+    loaded.assert_equal(ITEMS)
+
+
+def test_partitions_that_nothing_is_in_do_not_shut_the_gate(loaded: Project) -> None:
+    """Ten empty ones lie between the row that came and those there were."""
+    loaded.source.insert(ITEMS, [(2_050, "far away", 1, moment(ROWS + 1))])
+    check = loaded.synced(tables=TOUCHED).check
+    assert (check.equal, check.scope) == (True, f"12 of {OF + 11} partitions")
+    assert loaded.gate() == ""
+
+
+def test_a_turn_is_not_passed_on_while_it_is_repaired(loaded: Project) -> None:
+    """Each repair empties the partitions that were taken first, and others would have had their turn in their place."""
+    loaded.source.execute("DELETE FROM items WHERE id >= 700")
+    result = loaded.synced(tables=ROTATING, max_delete_share=1, reload_share=1)
+    assert (result.check.equal, result.check.warehouse_rows) == (True, 700)
+    loaded.assert_equal(ITEMS)
+
+
+def test_proven_in_another_division_is_not_proven_in_this(loaded: Project) -> None:
+    loaded.source.execute(changing("id = 444", None, amount="-4"))
+    by_ten: dict[str, Any] = {"items": {"verify": "touched", "partition": "id", "partition_size": 10}}
+    result = loaded.synced(tables=by_ten)
+    assert (result.repaired, result.check.equal) == (1, True)
     loaded.assert_equal(ITEMS)

@@ -1,14 +1,16 @@
 """Whatever happens to a source: after every sync that says so, the copy holds the snapshot's rows, one by one.
 
-The model is the source itself, read by its own driver at the instant the sync begins. `make soak` plays thousands.
+The model is the source itself, read by its own driver at the instant of the snapshot. `make soak` plays thousands.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -20,21 +22,26 @@ from typing import Any
 import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from support.histories import TABLES, WISHES, Alone, Begin, Chapter, End, Step, Sync, Write, chapters, created
+from support.histories import WISHES, Alone, Backfill, Begin, End, History, Step, Sync, Write, created, histories
 from support.sources import PostgresEngine
 from support.writers import PostgresWriters, Rows, SqliteWriters, Writers
 
 from etl.config import Config
-from etl.errors import SourceError, StoppedTableError
+from etl.errors import ConfigError, EtlError, RunError, SourceError, StoppedTableError
+from etl.ledger import FULL_SCOPE, Check
 from etl.publish.gate import shut
 from etl.session import Session, open_session
+from etl.sources.base import Snapshot, Source
+from etl.sync import ranged
 from etl.sync.run import Failed
 from etl.sync.table import Synced
+from etl.verify import proof
+from etl.warehouses.base import RANGE_STAGING
 
 SOAK = int(os.environ.get("ETL_SOAK", "0"))
-HISTORIES = {"sqlite": SOAK or 28, "postgresql": SOAK or 22}
-"""Each is the history of four tables."""
+HISTORIES = {"sqlite": SOAK or 110, "postgresql": SOAK or 90}
+"""Each is the history of one or two tables, of one to three syncs."""
+MEMORY = Path("/dev/shm")  # noqa: S108 (a directory of our own is made in it)
 
 KEYS = {"items": "id", "plain": "a, b", "docs": "code"}
 Contents = dict[str, tuple[list[str], Rows]]
@@ -51,33 +58,60 @@ class Player:
         self.writers, self.engine = writers, engine
         self.taken: Counter[bool] = Counter()
 
-    def play(self, history: list[Chapter], *, keeping: bool) -> None:
-        """Play it from the beginning, ``keeping`` what tables can keep of the past."""
-        self.writers.reset(*created(self.engine))
-        with TemporaryDirectory(prefix="etl-history-") as directory:
-            played = _Played(self.writers, Path(directory) / "warehouse.duckdb", self.taken, keeping=keeping)
+    def play(self, history: History) -> None:
+        """Play it from the beginning."""
+        self.writers.reset(*created(self.engine, history.tables))
+        with TemporaryDirectory(prefix="etl-history-", dir=MEMORY if MEMORY.is_dir() else None) as directory:
+            played = _Played(self.writers, Path(directory) / "warehouse.duckdb", self.taken, history)
             try:
-                for chapter in history:
+                for chapter in history.chapters:
                     for step in chapter.steps:
                         played.take(step)
+                    if chapter.backfill:
+                        played.backfill(chapter.backfill)
                     played.sync(chapter.sync)
+                played.prove()
             finally:
                 played.close()
 
 
+class _Watched(Source):
+    """A source that lets the model be read at the instant of each snapshot."""
+
+    def __init__(self, source: Source, opened: Callable[[], None]) -> None:
+        self._source, self._opened = source, opened
+
+    @property
+    def identity(self) -> str:
+        return self._source.identity
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        with self._source.snapshot() as snapshot:
+            # Those of ranges are opened elsewhere, and prove nothing.
+            if threading.current_thread() is threading.main_thread():
+                self._opened()
+            yield snapshot
+
+
 class _Played:
-    def __init__(self, writers: Writers, path: Path, taken: Counter[bool], *, keeping: bool) -> None:
-        self._writers, self._path, self._taken, self._keeping = writers, path, taken, keeping
+    def __init__(self, writers: Writers, path: Path, taken: Counter[bool], history: History) -> None:
+        self._writers, self._path, self._taken, self._history = writers, path, taken, history
+        self._expected: Contents = {}
         self._session, self._close = self._opened()
 
     def _opened(self) -> tuple[Session, Any]:
-        settings_ = {
+        context = open_session(self._config(self._history.mode), ())
+        return context.__enter__(), context.__exit__
+
+    def _config(self, mode: str, **wishes: Any) -> Config:
+        sections = {
             "source": {"url": self._writers.url},
             "warehouse": {"url": f"duckdb:///{self._path}"},
-            "tables": WISHES[self._keeping],
+            "sync": {"range_rows": 3, **wishes},
+            "tables": {name: wish for name, wish in WISHES[mode].items() if name in self._history.tables},
         }
-        context = open_session(Config.model_validate(settings_), ())
-        return context.__enter__(), context.__exit__
+        return Config.model_validate(sections)
 
     def close(self) -> None:
         self._close(None, None, None)
@@ -97,38 +131,85 @@ class _Played:
         """Sync as wished; killed, the same again; and what stopped goes on as its message says."""
         held = self._keys()
         try:
-            results, expected = self._run(sync)
+            results = self._sync(sync)
         except Killed:
-            results, expected = self._run(replace(sync, meanwhile=(), crash=None))
-        self._require_equal(results, expected)
+            self._revive()
+            results = self._sync(replace(sync, meanwhile=(), crash=None))
+        self._require_equal(results, alone=sync.jobs == 1)
         moved = any(isinstance(step, Alone) for _, step in sync.meanwhile)
         for failed in results:
             if isinstance(failed, Failed):
                 self._require_nothing_lost(failed, held)
                 self._go_on(failed, moved=moved)
 
-    def _run(self, sync: Sync, *names: str, full: bool = False) -> tuple[list[Synced | Failed], Contents]:
-        shares = {"reload_share": sync.reload_share, "max_delete_share": sync.max_delete_share}
-        config = self._session.config
-        session = replace(
-            self._session, config=config.model_copy(update={"sync": config.sync.model_copy(update=shares)})
-        )
+    def backfill(self, backfill: Backfill) -> None:
+        """Backfill as wished; it may be refused, where a sync has to come first or the key is unknown."""
+        held = self._keys()
+        try:
+            done = self._backfill(backfill)
+        except Killed:
+            self._revive()
+            done = self._backfill(replace(backfill, meanwhile=(), crash=None))
+        if isinstance(done, Synced):
+            self._require_equal([done])
+        elif isinstance(done, Failed):
+            self._require_nothing_lost(done, held)
+        else:
+            assert isinstance(done, ConfigError | RunError), done
+
+    def prove(self) -> None:
+        """In the end a sync that looks at everything makes everything equal."""
+        if self._history.mode not in ("touched", "rotated"):
+            return
+        config = self._config("plain", max_delete_share=1)
+        results = list(self._on(config).sync())
+        assert not [result for result in results if isinstance(result, Failed)], results
+        self._require_equal(results)
+
+    def _sync(self, sync: Sync, *names: str) -> list[Synced | Failed]:
+        wishes = {"reload_share": sync.reload_share, "max_delete_share": sync.max_delete_share, "jobs": sync.jobs}
+        session = self._on(self._config(self._history.mode, **wishes))
+        return list(session.sync(names, full=sync.full, progress=self._progress(sync.meanwhile, sync.crash)))
+
+    def _backfill(self, backfill: Backfill) -> Synced | Failed | EtlError:
+        session = self._on(self._config(self._history.mode, max_delete_share=1))
+        try:
+            done = session.backfill(
+                backfill.table,
+                backfill.wanted,
+                slice_rows=backfill.slice_rows,
+                progress=self._progress(backfill.meanwhile, backfill.crash),
+            )
+        except EtlError as error:
+            return error
+        assert done
+        return done.synced
+
+    def _on(self, config: Config) -> Session:
+        """A session with the same warehouse and this configuration."""
+        played = self
+
+        class Watching(Session):
+            def source(self) -> Source:
+                return _Watched(Session.source(self), played._read_model)
+
+        return Watching(config, self._session.warehouse, self._session.ledger)
+
+    def _read_model(self) -> None:
+        self._expected = self._writers.committed(self._history.tables)
+
+    def _progress(self, meanwhile: tuple[tuple[int, Step], ...], crash: int | None) -> Any:
         instants = count(1)
 
         def progress(_table: str, _step: str, _rows: int) -> None:
             instant = next(instants)
-            for when, step in sync.meanwhile:
+            for when, step in meanwhile:
                 if when == instant:
                     self.take(step)
-            if instant == sync.crash:
+            if instant == crash:
                 self._kill()
 
-        expected = self._writers.committed(TABLES)
-        try:
-            return list(session.sync(names, full=full, progress=progress)), expected
-        except Killed:
-            self._revive()
-            raise
+        return progress
 
     def _kill(self) -> None:
         """What is on the disk at this instant is what a killed process leaves."""
@@ -147,30 +228,58 @@ class _Played:
     def _files(self) -> list[Path]:
         return [file for file in self._path.parent.glob(f"{self._path.name}*") if file.suffix != ".kept"]
 
-    def _require_equal(self, results: list[Synced | Failed], expected: Contents) -> None:
-        """The sync says that tables are equal, and they are."""
+    def _require_equal(self, results: list[Synced | Failed], *, alone: bool = False) -> None:
+        """The sync says that tables are equal, and they are, as far as it has looked.
+
+        ``alone`` if ranges of a load that was killed may wait for another load by ranges.
+        """
         equal = [result for result in results if isinstance(result, Synced)]
         assert [result for result in equal if not result.check.equal] == []
         assert shut(self._session.ledger, [result.table for result in equal]) == {}
         for result in equal:
-            columns, rows = expected[result.table]
+            columns, rows = self._expected[result.table]
             names = ", ".join(columns)
             live = " WHERE _deleted_at IS NULL" if self._keeps(result.table, "deletes") else ""
-            self._require_same(columns, rows, f"SELECT {names} FROM raw.{result.table}{live}")
+            copied = self._query(f"SELECT {names} FROM raw.{result.table}{live}")
+            proven = self._proven(result.check, columns)
+            assert len(rows) == len(copied)
+            self._require_same(columns, *(list(filter(proven, side)) for side in (rows, copied)))
             if self._keeps(result.table, "history"):
-                relation = f"raw_history.{result.table}"
-                self._require_same(columns, rows, f"SELECT {names} FROM {relation} WHERE valid_to IS NULL")
-                following = "LEAD(valid_from) OVER (PARTITION BY id ORDER BY valid_from)"
-                overlaps = f"SELECT * FROM {relation} QUALIFY {following} < COALESCE(valid_to, 'infinity')"
-                assert self._query(f"SELECT CAST(COUNT(*) AS INT) FROM ({overlaps})") == [(0,)]
-        assert not [name for name in self._tables() if name not in TABLES]
+                self._require_history(result.table, columns, rows)
+        left = {name for name in self._tables() if name not in self._history.tables}
+        assert not {name for name in left if not (alone and name.startswith(RANGE_STAGING))}
+
+    def _proven(self, check: Check, columns: list[str]) -> Callable[[tuple[Any, ...]], bool]:
+        """Which rows a check has looked at: those of the partitions that the ledger says it has proven."""
+        if check.scope == FULL_SCOPE:
+            return lambda _row: True
+        wish = WISHES[self._history.mode][check.table_name]
+        column, size = wish["partition"], wish["partition_size"]
+        times = self._session.ledger.partition_checks(check.table_name, f"{column}/{size}")
+        labels = {label for label, at in times.items() if at == check.at}
+        position = columns.index(column)
+
+        def proven(row: tuple[Any, ...]) -> bool:
+            value = row[position]
+            return ("null" if value is None else str(value // size)) in labels
+
+        return proven
+
+    def _require_history(self, table: str, columns: list[str], rows: Rows) -> None:
+        """The current versions are the rows, and no versions of a key overlap."""
+        relation, key = f"raw_history.{table}", KEYS[table]
+        current = self._query(f"SELECT {', '.join(columns)} FROM {relation} WHERE valid_to IS NULL")
+        self._require_same(columns, rows, current)
+        following = f"LEAD(valid_from) OVER (PARTITION BY {key} ORDER BY valid_from)"
+        overlaps = f"SELECT * FROM {relation} QUALIFY {following} < COALESCE(valid_to, 'infinity')"
+        assert self._query(f"SELECT CAST(COUNT(*) AS INT) FROM ({overlaps})") == [(0,)]
 
     def _keeps(self, table: str, what: str) -> bool:
-        return what in WISHES[self._keeping].get(table, {})
+        return what in WISHES[self._history.mode].get(table, {})
 
-    def _require_same(self, columns: list[str], rows: Rows, query: str) -> None:
-        ours, theirs = (Counter(_canonical(columns, row) for row in side) for side in (rows, self._query(query)))
-        assert ours == theirs, (query, {"source": ours - theirs, "warehouse": theirs - ours})
+    def _require_same(self, columns: list[str], rows: Rows, copied: Rows) -> None:
+        ours, theirs = (Counter(_canonical(columns, row) for row in side) for side in (rows, copied))
+        assert ours == theirs, {"source": ours - theirs, "warehouse": theirs - ours}
 
     def _query(self, sql: str) -> Rows:
         """What DuckDB itself says is in the warehouse."""
@@ -194,9 +303,12 @@ class _Played:
         """Only what is dangerous stops, or what was changed under a running sync; then do as the message says."""
         stopped = isinstance(failed.error, StoppedTableError)
         assert stopped or (moved and isinstance(failed.error, SourceError)), failed
-        again = Sync(max_delete_share=1 if "MAX_DELETE_SHARE" in failed.error.remedy else 0.3)
-        results, expected = self._run(again, failed.table, full="--full" in failed.error.remedy)
-        self._require_equal(results, expected)
+        again = Sync(
+            max_delete_share=1 if "MAX_DELETE_SHARE" in failed.error.remedy else 0.3,
+            full="--full" in failed.error.remedy,
+        )
+        results = self._sync(again, failed.table)
+        self._require_equal(results, alone=True)
         for result in results:
             # What was hidden by a TRUNCATE and read anew may turn out to be gone.
             assert isinstance(result, Synced) or not stopped, result
@@ -217,12 +329,28 @@ def _value(column: str, value: Any) -> Any:
 
 @pytest.fixture(scope="module", params=sorted(HISTORIES))
 def player(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Player]:
-    """Every source engine in turn."""
+    """Every source engine in turn; readers and engines are proven once for all histories."""
     directory = tmp_path_factory.mktemp("histories")
     sqlite = request.param == "sqlite"
     writers = SqliteWriters(directory) if sqlite else PostgresWriters(PostgresEngine(directory).url)
-    yield Player(writers, request.param)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranged, "PAUSE_SECONDS", 0.01)
+        for class_ in (proof.EngineProof, proof.ReaderProof):
+            patch.setattr(class_, "__init__", _proven_once(class_))
+        yield Player(writers, request.param)
     writers.close()
+
+
+def _proven_once(class_: Any) -> Callable[..., None]:
+    """An initialiser that lets all proofs of one kind and dialect share what has been proven."""
+    begin, proven = class_.__init__, dict[str, Any]()
+
+    def initialise(self: Any, *arguments: Any) -> None:
+        begin(self, *arguments)
+        dialect = getattr(arguments[1], "name", "")
+        self._proven = proven.setdefault(dialect, self._proven)
+
+    return initialise
 
 
 def test_after_every_sync_the_copy_is_the_snapshot(player: Player) -> None:
@@ -235,9 +363,9 @@ def test_after_every_sync_the_copy_is_the_snapshot(player: Player) -> None:
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.lists(chapters(engine), min_size=1, max_size=3), st.booleans())
-    def play(history: list[Chapter], keeping: bool) -> None:
-        player.play(history, keeping=keeping)
+    @given(histories(engine))
+    def play(history: History) -> None:
+        player.play(history)
 
     play()
     # A history of statements that are all refused would prove nothing.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hypothesis import strategies as st
+
+from etl.sync.backfill import Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +46,46 @@ Step = Begin | End | Write | Alone
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """A sync; ``meanwhile`` are steps that happen at its n-th instant, ``crash`` is the instant it is killed at."""
+    """A sync; ``meanwhile`` are steps that happen at its n-th instant, ``crash`` is the instant it is killed at.
+
+    With ``jobs`` over 1, what is loaded whole is loaded by ranges of a few rows.
+    """
 
     reload_share: float = 0.1
     max_delete_share: float = 1
+    meanwhile: tuple[tuple[int, Step], ...] = ()
+    crash: int | None = None
+    full: bool = False
+    jobs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """A backfill of a range, of keys or of all of a table; it is killed at an instant as a sync is."""
+
+    table: str
+    wanted: Wanted
+    slice_rows: int = 4
     meanwhile: tuple[tuple[int, Step], ...] = ()
     crash: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """What is done, and the sync that follows."""
+    """What is done, perhaps a backfill, and the sync that follows."""
 
     steps: tuple[Step, ...]
+    backfill: Backfill | None
     sync: Sync
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What happens to one or two of the ``TABLES``; ``mode`` says how they are configured: one of ``WISHES``."""
+
+    tables: tuple[str, ...]
+    mode: str
+    chapters: tuple[Chapter, ...]
 
 
 # One of each shape: key and cursor, key of two parts without a cursor, no key, text key with a number as cursor.
@@ -69,11 +99,24 @@ TYPES = {
     "postgresql": {"int": "bigint", "decimal": "numeric(10,2)", "datetime": "timestamp"},
     "sqlite": {"int": "INTEGER", "decimal": "DECIMAL_TEXT(10,2)", "datetime": "DATETIME_TEXT"},
 }
-WISHES: dict[bool, dict[str, dict[str, object]]] = {
-    False: {"docs": {"cursor": "version"}},
-    True: {"docs": {"cursor": "version", "deletes": "soft"}, "items": {"history": True}},
+WISHES: dict[str, dict[str, dict[str, Any]]] = {
+    "plain": {"docs": {"cursor": "version"}},
+    "kept": {
+        "docs": {"cursor": "version", "deletes": "soft"},
+        "items": {"history": True},
+        "plain": {"history": True, "deletes": "soft"},
+    },
+    "touched": {
+        "docs": {"cursor": "version", "verify": "touched", "partition": "version", "partition_size": 5},
+        "items": {"verify": "touched", "partition": "id", "partition_size": 4},
+    },
+    "rotated": {
+        "docs": {"cursor": "version", "verify": "rotate", "rotate": 3, "partition": "version", "partition_size": 5},
+        "items": {"verify": "rotate", "rotate": 3, "partition": "id", "partition_size": 4},
+        "plain": {"verify": "rotate", "rotate": 2, "partition": "a", "partition_size": 1},
+    },
 }
-"""What is configured: a cursor that has no usual name, and in some histories what is kept of the past."""
+"""What is configured: a cursor that has no usual name; what is kept of the past; and what a sync proves."""
 
 _names = st.sampled_from(["'x'", "'y'", "''", "'é'", "NULL"])
 _amounts = st.sampled_from(["'0.00'", "'-1.50'", "'99.99'", "NULL"])
@@ -83,16 +126,17 @@ _minutes = st.integers(0, 40)
 _writers = st.integers(0, 2)
 
 
-def created(engine: str) -> list[str]:
+def created(engine: str, tables: Sequence[str]) -> list[str]:
     """The statements that make the tables, with a dozen rows each."""
-    statements = [ddl.format(**TYPES[engine]) for ddl in TABLES.values()]
+    statements = [TABLES[table].format(**TYPES[engine]) for table in tables]
     for i in range(12):
-        statements += [
-            f"INSERT INTO items VALUES ({i}, 'x', '{i}.00', {_instant(i)})",
-            f"INSERT INTO plain VALUES ({i % 4}, '{i}', '{i}.00')",
-            f"INSERT INTO heap VALUES ('x', '{i % 4}.00')",
-            f"INSERT INTO docs VALUES ('{i}', 'x', '{i}.00', {i})",
-        ]
+        rows = {
+            "items": f"({i}, 'x', '{i}.00', {_instant(i)})",
+            "plain": f"({i % 4}, '{i}', '{i}.00')",
+            "heap": f"('x', '{i % 4}.00')",
+            "docs": f"('{i}', 'x', '{i}.00', {i})",
+        }
+        statements += [f"INSERT INTO {table} VALUES {rows[table]}" for table in tables]
     return statements
 
 
@@ -195,13 +239,40 @@ def _altered(table: str, engine: str) -> st.SearchStrategy[str]:
     return st.sampled_from(changes).map(lambda change: f"ALTER TABLE {table} {change}")
 
 
+_OTHER_KEYS = {
+    "items": ("id", "id, updated_at", ""),
+    "plain": ("a, b", "b, a", ""),
+    "docs": ("code", ""),
+    "heap": ("",),
+}
+
+
 @st.composite
-def steps(draw: st.DrawFn, engine: str) -> Step:
+def _with_other_key(draw: st.DrawFn, table: str, engine: str) -> tuple[str, ...]:
+    """The table made anew with another key, and its rows put into it; refused where they do not fit."""
+    key = draw(st.sampled_from(_OTHER_KEYS[table]))
+    held = TABLES[table].format(**TYPES[engine]).replace(", PRIMARY KEY (a, b)", "").replace(" PRIMARY KEY", "")
+    made = f"{held.removesuffix(')')}, PRIMARY KEY ({key}))" if key else held
+    names = _COLUMNS[table]
+    return (
+        f"ALTER TABLE {table} RENAME TO before",
+        made,
+        f"INSERT INTO {table} ({names}) SELECT {names} FROM before",
+        "DROP TABLE before",
+    )
+
+
+@st.composite
+def steps(draw: st.DrawFn, engine: str, tables: Sequence[str], mode: str) -> Step:
     """One thing that a writer does."""
-    kind = draw(st.sampled_from([*["write"] * 10, "begin", "begin", "commit", "commit", "rollback", "alter", "refill"]))
-    table = draw(st.sampled_from(sorted(TABLES)))
+    kinds = [*["write"] * 10, "begin", "begin", "commit", "commit", "rollback", "alter", "refill"]
+    # Elsewhere a table without a key is refused, as it should be.
+    kind = draw(st.sampled_from([*kinds, "key"] if mode == "plain" else kinds))
+    table = draw(st.sampled_from(tables))
     if kind == "alter":
         return Alone((draw(_altered(table, engine)),))
+    if kind == "key":
+        return Alone(draw(_with_other_key(table, engine)))
     if kind == "refill":
         return Alone((f"TRUNCATE {table}", *draw(st.lists(_inserted(table), max_size=3))))
     writer = draw(_writers)
@@ -212,14 +283,61 @@ def steps(draw: st.DrawFn, engine: str) -> Step:
     return Write(writer, draw(_written(table)))
 
 
+_instants = st.integers(1, 30)
+_AXES = {"items": ("id", "updated_at"), "plain": ("a",), "docs": ("version",), "heap": ()}
+_KEYED = {
+    "items": _numbers.map(str),
+    "docs": _codes,
+    "plain": st.tuples(st.integers(0, 3), _numbers).map("{0[0]},{0[1]}".format),
+}
+
+
 @st.composite
-def chapters(draw: st.DrawFn, engine: str) -> Chapter:
-    """Some steps and a sync, which one in six does not survive."""
-    instants = st.integers(1, 30)
+def _crash(draw: st.DrawFn) -> int | None:
+    return draw(_instants) if draw(st.integers(0, 5)) == 5 else None
+
+
+@st.composite
+def _meanwhile(draw: st.DrawFn, step: st.SearchStrategy[Step]) -> tuple[tuple[int, Step], ...]:
+    return tuple(draw(st.lists(st.tuples(_instants, step), max_size=3)))
+
+
+@st.composite
+def _wanted(draw: st.DrawFn, table: str) -> Wanted:
+    kind = draw(st.sampled_from(["all", "range", "keys"]))
+    if kind == "keys" and table in _KEYED:
+        return Wanted(keys=tuple(draw(st.lists(_KEYED[table], min_size=1, max_size=2))))
+    if kind == "range" and _AXES[table]:
+        column = draw(st.sampled_from(_AXES[table]))
+        if column == "updated_at":
+            return Wanted(column, "2024-01-01", draw(st.sampled_from(["2024-01-01", "2024-02-01"])))
+        low = draw(st.integers(0, 40))
+        return Wanted(column, str(low), draw(st.one_of(st.none(), st.integers(low, 60).map(str))))
+    return Wanted()
+
+
+@st.composite
+def _chapters(draw: st.DrawFn, engine: str, tables: Sequence[str], mode: str) -> Chapter:
+    """Some steps and a sync, which one in six does not survive, and one in four times a backfill before it."""
+    step = steps(engine, tables, mode)
     sync = Sync(
         reload_share=draw(st.sampled_from([0.1, 0.5, 1.0])),
         max_delete_share=draw(st.sampled_from([0.3, 1.0])),
-        meanwhile=tuple(draw(st.lists(st.tuples(instants, steps(engine)), max_size=3))),
-        crash=draw(instants) if draw(st.integers(0, 5)) == 5 else None,
+        meanwhile=draw(_meanwhile(step)),
+        crash=draw(_crash()),
+        full=draw(st.integers(0, 5)) == 5,
+        jobs=draw(st.sampled_from([1, 1, 2])),
     )
-    return Chapter(tuple(draw(st.lists(steps(engine), max_size=14))), sync)
+    backfill = None
+    if draw(st.integers(0, 3)) == 3:
+        table = draw(st.sampled_from(tables))
+        backfill = Backfill(table, draw(_wanted(table)), 4, draw(_meanwhile(step)), draw(_crash()))
+    return Chapter(tuple(draw(st.lists(step, max_size=14))), backfill, sync)
+
+
+@st.composite
+def histories(draw: st.DrawFn, engine: str) -> History:
+    """One to three chapters of one or two tables."""
+    tables = draw(st.sampled_from([("items",), ("plain",), ("heap",), ("docs",), ("items", "plain"), ("docs", "heap")]))
+    mode = draw(st.sampled_from(sorted(WISHES)))
+    return History(tables, mode, tuple(draw(st.lists(_chapters(engine, tables, mode), min_size=1, max_size=3))))
