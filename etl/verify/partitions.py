@@ -47,7 +47,9 @@ class Partitioning:
 
     def read(self, written: str | None) -> set[str] | None:
         """The partitions that were written; None for nothing, and for those of another partitioning."""
-        name, *labels = json.loads(written) if written else [None]
+        if written is None:
+            return None
+        name, *labels = json.loads(written)
         return set(labels) if name == self.name else None
 
     def cover(self, low: Value | None, high: Value | None) -> tuple[Range, ...]:
