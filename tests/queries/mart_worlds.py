@@ -113,12 +113,12 @@ def ticket_on(day: date) -> dict[str, Any]:
     }
 
 
-def random_world(seed: int, customers: int = 40) -> World:
+def random_world(seed: int, customers: int = 40, days: int = 140) -> World:
     """A world without sense but within the schema's constraints, crowded with edges.
 
     Days fall on month ends, leap days and the same day far more often than chance would have it.
     """
-    return _Dice(seed).world(customers)
+    return _Dice(seed, days).world(customers)
 
 
 def _default(type_: LogicalType) -> Any:
@@ -127,12 +127,11 @@ def _default(type_: LogicalType) -> Any:
 
 class _Dice:
     FIRST = date(2023, 12, 15)
-    DAYS = 140
     EDGES = (date(2023, 12, 31), date(2024, 1, 1), date(2024, 1, 31), date(2024, 2, 29), date(2024, 3, 1))
-    LAST = FIRST + timedelta(days=DAYS)
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, days: int) -> None:
         self.random = random.Random(seed)  # noqa: S311
+        self.LAST = self.FIRST + timedelta(days=days)
         self.tables: dict[str, list[Row]] = {}
 
     def world(self, customers: int) -> World:
@@ -171,6 +170,7 @@ class _Dice:
                 revenue_type=self.random.choice(hopify.REVENUE_TYPES),
             )
             self.add("locations", city=f"city {number}")
+            self.add("plans", name=f"plan {number}", tier=number + 1, monthly_price=self.money() + 1)
         for segment in ("all", "SMB", "Enterprise", "nobody's"):
             for metric, period in (("mrr", "monthly"), ("logo_churn_rate", "monthly"), ("unheard_of", "annual")):
                 rows = self.tables.setdefault("benchmarks", [])
@@ -218,6 +218,8 @@ class _Dice:
                 started_on=started,
                 ended_on=ended,
                 status=status,
+                start_reason=self.random.choice(hopify.START_REASONS),
+                plan_id=self.random.randint(1, 3),
                 monthly_price=self.money(),
             )
             if status == "cancelled" and ended:
@@ -241,7 +243,11 @@ class _Dice:
     def _order(self, customer_id: int, start: date) -> None:
         ordered_at = self.moment(self.day(start))
         order = self.add(
-            "orders", customer_id=customer_id, ordered_at=ordered_at, status=self.random.choice(hopify.ORDER_STATUSES)
+            "orders",
+            customer_id=customer_id,
+            ordered_at=ordered_at,
+            created_at=ordered_at + timedelta(days=self.random.choice([0, 0, 0, 3, 40])),
+            status=self.random.choice(hopify.ORDER_STATUSES),
         )
         for product in range(self.random.randint(0, 2)):
             quantity = self.random.randint(1, 9)
