@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -14,13 +15,16 @@ import pyarrow as pa
 import pytest
 from mart_worlds import World, random_world, stored, table, world_of
 from sqlalchemy import MetaData
+from support import googlesql
 
 from etl.dialects.googlesql import GoogleSqlDialect
+from etl.publish import months
 from etl.publish.errors import MartError, QueryError
 from etl.publish.header import parse
 from etl.publish.marts import MartResult, build
 from etl.publish.months import Months, condition, measured, narrowed
 from etl.publish.queries import Query, chosen, load, render
+from etl.publish.translate import translate
 from etl.warehouses.duckdb import DuckDbWarehouse
 from schemas import churn, health, hopify
 
@@ -114,9 +118,9 @@ def test_months_do_not_depend_on_one_another(incremental: Mart) -> None:
 
 
 def assert_months_apart(warehouse: DuckDbWarehouse, queries: dict[str, Query], query: Query) -> None:
-    months = made_of(build(warehouse, queries, lambda: None))[query.name].digests
-    assert len(months) >= 3
-    for month in months:
+    digests = made_of(build(warehouse, queries, lambda: None))[query.name].digests
+    assert len(digests) >= 3
+    for month in digests:
         alone = render(narrowed(query, condition(query, [month], GoogleSqlDialect())), warehouse)
         whole = f"SELECT * FROM marts.{query.name} WHERE {condition(query, [month], warehouse.dialect)}"
         assert rows_of(warehouse, alone) == rows_of(warehouse, whole)
@@ -153,6 +157,43 @@ def test_a_part_of_the_query_is_googlesql(world: str, name: str) -> None:
     tables = reference.tables(queries, SCHEMAS[world])
     text = narrowed(queries[name], condition(queries[name], ["2024-02-01", "null"], GoogleSqlDialect())).text
     assert reference.output(text, tables) == reference.output(queries[name].text, tables)
+
+
+class _BigQuery:
+    """As much of a BigQuery warehouse as a translation needs."""
+
+    dialect = GoogleSqlDialect()
+
+    def namespace(self, room: str) -> str:
+        return f"`{room}`"
+
+    def soft_tables(self) -> frozenset[str]:
+        return frozenset()
+
+
+@pytest.mark.parametrize(("world", "name"), INCREMENTAL)
+def test_what_bigquery_is_told_is_googlesql(world: str, name: str) -> None:
+    queries, target = load(world), _BigQuery()
+    query = queries[name]
+    changed = condition(query, ["2024-01-01", "2024-02-01", "null"], target.dialect)
+    stored_as = {f"{n.replace('.', '__')}": types for n, types in reference.tables(queries, SCHEMAS[world]).items()}
+
+    def flat(sql: str) -> str:
+        return re.sub(r"`(raw|marts)`\.`(\w+)`", r"\1__\2", sql)
+
+    for clause in query.header.incremental:
+        inputs = translate(months._alone(query, clause), target)
+        googlesql.analyze(flat(months._digests(inputs, query.header.partition, target.dialect)), stored_as)
+    googlesql.analyze(f"DELETE FROM marts__{name} WHERE {changed}", stored_as)
+    building = stored_as | {f"marts__{name}__building": query.header.types}
+    overlaid = translate(f"SELECT * FROM marts.{name}", target, building=frozenset({name}), renewed={name: changed})
+    googlesql.analyze(flat(overlaid), building)
+
+
+def test_months_side_by_side_are_one_range() -> None:
+    query = made()
+    wanted = condition(query, ["2024-01-01", "2023-12-01", "2024-03-01"], GoogleSqlDialect())
+    assert wanted.count(">=") == wanted.count("<") == 2
 
 
 HEADER = """\
@@ -207,6 +248,11 @@ def test_only_the_months_that_changed_are_built(warehouse: DuckDbWarehouse) -> N
     built = {month for month, n in contents(warehouse).items() if n != -1}
     assert date(2024, 2, 1) in built
     assert len(built) == moved[0].renewed == 2
+    assert [first[0].extent, again[0].extent, moved[0].extent] == [
+        "all of it",
+        "unchanged",
+        f"2 of {len(held)} months",
+    ]
     assert built < held.keys()
 
 
