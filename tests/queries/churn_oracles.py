@@ -311,3 +311,52 @@ def churn_features(raw: Frames) -> Rows:
         for row in customer_snapshots(raw)
         if row["days_back"] == 60
     ]
+
+
+def churn_examples(raw: Frames) -> Rows:
+    used = _by_customer(staging_usage_daily(raw))
+    rows = []
+    for row in customer_snapshots(raw):
+        if row["is_at_risk"]:
+            since = [(use["usage_date"] - row["cutoff_date"]).days for use in used[row["customer_id"]]]
+            rows.append(
+                {
+                    "customer_id": row["customer_id"],
+                    "cutoff_date": row["cutoff_date"],
+                    "split": {0: "score", 60: "test"}.get(row["days_back"], "train"),
+                    "has_churned": not any(0 < days <= 60 for days in since) if row["days_back"] else None,
+                }
+            )
+    return rows
+
+
+def ltv_examples(raw: Frames) -> Rows:
+    bills = _by_customer([row for row in staging_billing(raw) if row["payment_status"] != "failed"])
+    splits = {0: "score", 180: "test", **dict.fromkeys(range(360, 1801, 60), "train")}
+    rows = []
+    for row in customer_snapshots(raw):
+        if row["plan"] != "Free" and row["days_back"] in splits:
+            mine = bills.get(row["customer_id"], [])
+            value = sum(bill["amount"] for bill in mine if 0 < (bill["bill_date"] - row["cutoff_date"]).days <= 180)
+            rows.append(
+                {
+                    "customer_id": row["customer_id"],
+                    "cutoff_date": row["cutoff_date"],
+                    "split": splits[row["days_back"]],
+                    "value": float(value) if row["days_back"] else None,
+                }
+            )
+    return rows
+
+
+def segments_examples(raw: Frames) -> Rows:
+    names = ("customer_id", "cutoff_date", "plan", "tenure_days", "active_days_30", "days_since_use", "tickets_90")
+    return [
+        {
+            **{name: row[name] for name in (*names, "usage_minutes_30")},
+            "split": "train" if row["days_back"] else "score",
+            "amount_billed": float(row["amount_billed"]),
+        }
+        for row in customer_snapshots(raw)
+        if row["is_at_risk"] and row["days_back"] in (0, 180)
+    ]

@@ -29,10 +29,10 @@ def dirty_world(seed: int, customers: int = 30) -> World:
     bills = [dice.bill(dice.pick(ids)) for _ in range(customers * 4)]
     tickets = [dice.ticket(dice.pick(ids)) for _ in range(customers * 3)]
     # Somebody who was there before all others, so that there are several cut-offs, and uses the product to the end.
-    people.append({"customer_id": 500, "signup_date": date(2023, 10, 31), "plan": "Pro", "region": "EU"})
+    people.append({"customer_id": 500, "signup_date": date(2023, 1, 31), "plan": "Pro", "region": "EU"})
     usage += [
         {"customer_id": 500, "usage_date": day, "sessions": 1, "usage_minutes": 9.5, "feature_events": 2}
-        for day in (date(2023, 10, 31), date(2024, 2, 29), LAST)
+        for day in (date(2023, 1, 31), date(2024, 2, 29), LAST)
     ]
     rows = {"customers": people, "usage_daily": usage, "billing": bills, "support": tickets}
     contents = world_of(churn.metadata, rows)
@@ -57,7 +57,7 @@ class _Dice:
     def day(self) -> date:
         if self.random.random() < 0.6:
             return self.random.choice(_EDGES)
-        return LAST - timedelta(self.random.randint(0, 200))
+        return LAST - timedelta(self.random.choice([self.random.randint(0, 200), self.random.randint(0, 550)]))
 
     def spelled(self, values: tuple[str, ...]) -> str | None:
         value = self.random.choice(values)
