@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 import uvicorn
 
+_MOST_DIGITS = 38
 _connect = duckdb.connect
 
 
@@ -77,9 +78,11 @@ duckdb.connect = _connect_then_set_zone
 import bigquery_emulator_lookups  # noqa: E402
 from local_bigquery.catalog import ddl  # noqa: E402
 from local_bigquery.cli import main  # noqa: E402
+from local_bigquery.engine import types  # noqa: E402
 from local_bigquery.jobs import merge, query  # noqa: E402
 from local_bigquery.settings import settings  # noqa: E402
 from local_bigquery.sql.script import Interpreter  # noqa: E402
+from sqlglot import exp  # noqa: E402
 
 _open: set[int] = set()
 _run, _sql, _merge, _execute = Interpreter.run, Interpreter.sql, merge.run, query.execute
@@ -123,6 +126,31 @@ def _partitioning(node: Any) -> dict[str, Any]:
 
 
 ddl._partitioning = _partitioning
+_duckdb_type = types.duckdb_type
+
+
+def _sized_type(field: Any) -> str:
+    # A decimal of the catalog's call is stored as the same one of DDL, which can be widened.
+    if field.type in ("NUMERIC", "BIGNUMERIC") and field.precision and int(field.precision) <= _MOST_DIGITS:
+        return f"DECIMAL({field.precision}, {field.scale or 0})"
+    return str(_duckdb_type(field))
+
+
+types.duckdb_type = _sized_type
+_other_alteration = ddl._alteration
+
+
+def _alteration(stored: Any, action: Any, *arguments: Any) -> dict[str, Any]:
+    # Digits of a decimal that is added or widened are written down as those of one that is created with its table.
+    kind = action.args.get("kind" if isinstance(action, exp.ColumnDef) else "dtype")
+    sizes = ddl._parameters(kind) if isinstance(action, exp.ColumnDef | exp.AlterColumn) else {}
+    if not sizes:
+        return dict(_other_alteration(stored, action, *arguments))
+    fields = (field.replace(**sizes) if field.name == action.name else field for field in stored.schema_.fields)
+    return {"schema": {"fields": list(fields)}}
+
+
+ddl._alteration = _alteration
 query.execute = _execute_query
 Interpreter.run, Interpreter.sql, merge.run = _run_script, _run_statement, _run_merge
 bigquery_emulator_lookups.use()

@@ -18,6 +18,7 @@ from support import googlesql
 from support.bigquery import DATA
 from support.bigquery_storage import storage
 from support.commands import call_etl
+from support.project import Project
 from support.sources import SqliteEngine
 from support.warehouses import BigQueryEngine, table_rows
 
@@ -196,6 +197,37 @@ def test_every_command_reads_tables_whose_queries_are_to_name_a_part(engine: Big
             table_rows(warehouse, "dated")
         for name in warehouse.tables("raw"):
             warehouse.drop(name)
+
+
+def test_decimals_that_are_added_or_widened_later_keep_their_digits(engine: BigQueryEngine, tmp_path: Path) -> None:
+    """local-bigquery by itself forgets them; scripts/bigquery_emulator_launcher.py has it write them down."""
+    source = SqliteEngine(tmp_path)
+    project = Project(tmp_path, source, engine)
+    before = Table("sums", (ID, Column("a", types.decimal(10, 2))), ("id",))
+    after = Table(
+        "sums",
+        (ID, Column("a", types.decimal(14, 4)), Column("b", types.decimal(12, 3)), Column("c", types.INT)),
+        ("id",),
+    )
+    source.create(before)
+    source.execute("INSERT INTO sums VALUES (1, '12.50')")
+    assert project.synced("sums").drift == ""
+    source.execute("DROP TABLE sums")
+    source.create(after)
+    source.execute("INSERT INTO sums VALUES (1, '12.5000', '99.125', 7), (2, '0.0001', NULL, NULL)")
+    followed = project.synced("sums")
+    assert "new column b" in followed.drift
+    assert "column a widened" in followed.drift
+    assert followed.check.equal
+    assert project.synced("sums").drift == ""
+    with engine.opened() as warehouse:
+        assert warehouse.columns("raw", "sums") == {
+            "id": "INT64",
+            "a": "NUMERIC(14, 4)",
+            "b": "NUMERIC(12, 3)",
+            "c": "INT64",
+        }
+        warehouse.drop("sums")
 
 
 def test_what_init_writes_is_how_tables_are_made_until_it_is_changed(engine: BigQueryEngine, tmp_path: Path) -> None:
