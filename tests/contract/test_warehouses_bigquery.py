@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -316,6 +317,18 @@ def test_tables_are_divided_as_wished_and_merges_repairs_and_look_ups_name_the_p
     for left in warehouse.tables("raw"):
         warehouse.drop(left)
     warehouse.close()
+
+
+def test_descriptions_that_come_later_or_change_are_brought_by_the_next_merge(opened: BigQueryWarehouse) -> None:
+    opened.replace(_staged(opened, (1, date(2024, 1, 5), 1)), "orders", [])
+    columns = (replace(ID, comment="its number"), replace(DAY, comment="the day it was placed"), ORDERS.columns[2])
+    staged = _staged(opened, (2, None, 2))
+    opened.commit([opened.merge(replace(ORDERS, columns=columns), staged)])
+    made = _catalog(opened, "orders")
+    assert [field.description for field in made.schema] == ["its number", "the day it was placed", None]
+    assert (made.time_partitioning.field, made.clustering_fields) == ("day", ["id"])
+    assert len(table_rows(opened, "orders")) == 2
+    opened.drop(staged)
 
 
 def test_small_tables_are_not_asked_where_their_rows_are(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -117,6 +117,17 @@ def stored_table(
     if by and layout.require_filter:
         made.require_partition_filter = True
     return made
+
+
+def with_comments(schema: Sequence[bigquery.SchemaField], table: Table) -> list[bigquery.SchemaField]:
+    """The columns, each with the description that the source has of it, or with its own where there is none."""
+    comments = {column.name: column.comment[:1024] for column in table.columns if column.comment}
+    return [
+        bigquery.SchemaField.from_api_repr(field.to_api_repr() | {"description": comments[field.name]})
+        if comments.get(field.name, field.description) != field.description
+        else field
+        for field in schema
+    ]
 
 
 def _field(name: str, type_: str, description: str | None) -> bigquery.SchemaField:

@@ -24,7 +24,7 @@ from etl.warehouses.bigquery import datasets, naming
 from etl.warehouses.bigquery.client import Place, arrow_of, clients, place_of
 from etl.warehouses.bigquery.failures import ANY, translated
 from etl.warehouses.bigquery.jobs import Jobs, bound
-from etl.warehouses.bigquery.layout import Layouts, Stored, physical_type, stored_table
+from etl.warehouses.bigquery.layout import Layouts, Stored, physical_type, stored_table, with_comments
 from etl.warehouses.bigquery.leases import Leases
 from etl.warehouses.bigquery.loads import Loader
 from etl.warehouses.bigquery.pruning import WORTH_BYTES, division_of, predicate, starts_sql
@@ -162,6 +162,7 @@ class BigQueryWarehouse(Warehouse):
     def merge(self, table: Table, staging: str) -> str:
         target, staged = self.relation("raw", table.target), self.relation("raw", staging)
         names = list(self.columns("raw", staging))
+        self._describe(table)
         return self.dialect.merge(target, staged, names, table.key, self._within(table, staged, staged=True))
 
     def within(self, table: Table, keys: str) -> str:
@@ -299,6 +300,14 @@ class BigQueryWarehouse(Warehouse):
         target = self.relation("raw", table.target)
         starts = self.query(starts_sql(self.dialect, by, table, target, keys, staged=staged))["etl_start"]
         return predicate(self.dialect, by, starts.to_pylist())
+
+    def _describe(self, table: Table) -> None:
+        """Bring the columns' descriptions to the source's, which may have come or changed since the table was made."""
+        held = self._table("raw", table.target)
+        described = with_comments(held.schema, table) if held else []
+        if held and described != list(held.schema):
+            held.schema = described
+            self._updated(held, "schema")
 
     def _redefine(self, changes: Sequence[str]) -> None:
         """Run DDL."""
