@@ -60,7 +60,8 @@ def train(warehouse: Warehouse, ledger: Ledger, config: Config, model: str) -> d
             "BigQuery ML runs on BigQuery only", "leave out --engine, or set warehouse.url to bigquery://…"
         )
     run_id = new_id()
-    with guarded(ledger, queries.values(), config.sync, model, run_id) as gate:
+    tables = catalog.tables(queries.values())
+    with guarded(ledger, queries.values(), config.sync, model, run_id) as gate, warehouse.whole(tables):
         refresh(warehouse, ledger, queries, gate, run_id)
         warehouse.run(resolved(catalog.statement(world, model, "create"), warehouse))
         judged = warehouse.query(resolved(catalog.statement(world, model, "evaluate"), warehouse)).to_pylist()

@@ -44,7 +44,8 @@ def train(warehouse: Warehouse, ledger: Ledger, config: Config, model: str, seed
     world = config.publish.world
     queries = catalog.examples(world, model)
     run_id = new_id()
-    with guarded(ledger, queries.values(), config.sync, model, run_id) as gate:
+    tables = catalog.tables(queries.values())
+    with guarded(ledger, queries.values(), config.sync, model, run_id) as gate, warehouse.whole(tables):
         refresh(warehouse, ledger, queries, gate, run_id)
         mart = catalog.predictions(world, model)
         frame = read(warehouse, queries, model)
