@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow_world import Run, states
@@ -54,3 +56,32 @@ def test_a_day_on_bigquery(run: Run, bigquery: Path) -> None:
         assert session.warehouse.query(
             f"SELECT COUNT(*) AS n FROM {session.warehouse.relation('marts', 'day06_mrr_summary')}"
         )["n"][0].as_py()
+
+
+KEY = {"type": "service_account", "client_email": "etl@my-project"}
+
+
+@pytest.mark.parametrize(
+    ("extra", "credentials"),
+    [
+        ({"key_path": "/secrets/etl.json"}, "/secrets/etl.json"),
+        ({"keyfile_dict": KEY}, json.dumps(KEY)),
+        ({"keyfile_dict": json.dumps(KEY)}, json.dumps(KEY)),
+        ({}, None),
+    ],
+    ids=["file", "key", "key as text", "the worker's own account"],
+)
+def test_a_connection_says_project_place_and_credentials(
+    extra: dict[str, Any], credentials: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/airflow.md has it."""
+    from etl_common import configuration
+
+    (tmp_path / "etl.toml").write_text("")
+    said = {"project": "my-project", "location": "EU", **extra}
+    connection = {"conn_type": "google_cloud_platform", "schema": "shop", "extra": said}
+    monkeypatch.setenv("ETL_CONFIG", str(tmp_path / "etl.toml"))
+    monkeypatch.setenv("AIRFLOW_CONN_ETL_WAREHOUSE", json.dumps(connection))
+    found = configuration().warehouse
+    assert found.url == "bigquery://my-project/shop?location=EU"
+    assert (found.credentials and found.credentials.get_secret_value()) == credentials
