@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 _D = sql.DIALECT
 _KEYS_AT_ONCE = 1_000
+UNDO = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"
 LOCK_PATIENCE = "SET LOCK_TIMEOUT 60000"
 """A reader waits only for who has a table to himself (ALTER TABLE, TRUNCATE); not for ever, as it would by default."""
 
@@ -80,7 +81,7 @@ class MssqlSource(Source):
                 yield MssqlSnapshot(Link(session, server))
             finally:
                 with suppress(MssqlError):
-                    session.run("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
+                    session.run(UNDO)
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
@@ -180,11 +181,8 @@ class MssqlSnapshot(Snapshot):
         counted = [(column, what, predicate) for column in table.columns for what, predicate in _lossy(column)]
         if not counted:
             return ()
-        sums = ", ".join(
-            f"SUM(CAST(CASE WHEN {predicate} THEN 1 ELSE 0 END AS bigint)) AS n{i}"
-            for i, (_, _, predicate) in enumerate(counted)
-        )
-        row = self.link.row(f"SELECT {sums} FROM {_from(table, self._parts.get(table.target))}", table)
+        asked = sql.counts([predicate for *_, predicate in counted], _from(table, self._parts.get(table.target)))
+        row = self.link.row(asked, table)
         found = (Loss(column.name, what, row[f"n{i}"] or 0) for i, (column, what, _) in enumerate(counted))
         return tuple(loss for loss in found if loss.rows)
 

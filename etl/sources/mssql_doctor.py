@@ -114,13 +114,15 @@ def _may(session: Session, tables: Sequence[Table], right: str) -> dict[str, boo
     found: dict[str, bool] = {}
     for start in range(0, len(tables), _AT_ONCE):
         some = tables[start : start + _AT_ONCE]
-        asked = ", ".join(
-            f"HAS_PERMS_BY_NAME({_D.string(relation(table))}, 'OBJECT', '{right}') AS c{i}"
-            for i, table in enumerate(some)
-        )
-        row = (attempt(partial(session.rows, f"SELECT {asked}")) or [{}])[0]
+        row = (attempt(partial(session.rows, asking_for(some, right))) or [{}])[0]
         found |= {table.target: row.get(f"c{i}") != 0 for i, table in enumerate(some)}
     return found
+
+
+def asking_for(tables: Sequence[Table], right: str) -> str:
+    """The query for one row of whether the user has a right on each of the tables."""
+    asked = (f"HAS_PERMS_BY_NAME({_D.string(relation(table))}, 'OBJECT', '{right}')" for table in tables)
+    return "SELECT " + ", ".join(f"{one} AS c{i}" for i, one in enumerate(asked))
 
 
 def _tracking(session: Session, server: Server, tables: Sequence[Table]) -> Iterator[Finding]:

@@ -54,6 +54,12 @@ def longest(readings: Sequence[Reading], source: str, where: str) -> str:
     return f"SELECT COUNT_BIG(*) AS n, MAX({total}) AS widest FROM {source} WHERE {every(where, long(readings))}"
 
 
+def counts(predicates: Iterable[str], source: str) -> str:
+    """Of how many rows each of the predicates is true; NULL where there is no row."""
+    sums = (f"SUM(CAST(CASE WHEN {predicate} THEN 1 ELSE 0 END AS bigint))" for predicate in predicates)
+    return f"SELECT {', '.join(f'{one} AS n{i}' for i, one in enumerate(sums))} FROM {source}"
+
+
 def as_text(x: str, physical: Physical) -> str:
     """A cursor's value as text that ``from_text`` reads back to the same value."""
     if physical.name == "datetime":

@@ -20,7 +20,7 @@ from etl.errors import ConfigError, SourceError
 from etl.scaffold import scaffold
 from etl.sources import mssql_catalog, mssql_doctor, mssql_server, mssql_sql
 from etl.sources.base import refusal, refuse
-from etl.sources.mssql import connect
+from etl.sources.mssql import LOCK_PATIENCE, UNDO, connect
 from etl.sources.mssql_catalog import Catalog, catalog
 from etl.sources.mssql_cursors import expired_tracking, expired_version, withheld_tracking
 from etl.sources.mssql_link import about, failure
@@ -230,6 +230,11 @@ QUERIES = {
     "one key": _keyed("id"),
     "three keys": _keyed("id", "name", "code"),
     "tracking": mssql_sql.tracking(TABLE),
+    "rights": mssql_doctor.asking_for([TABLE, replace(TABLE, schema="")], "VIEW CHANGE TRACKING"),
+    "losses": mssql_sql.counts(
+        [mssql_sql.DIALECT.loss("t.[at]", LogicalType(Kind.TIMESTAMP, fraction=7))],
+        f"{mssql_sql.relation(replace(TABLE, schema=''))} AS t",
+    ),
 }
 
 
@@ -255,6 +260,11 @@ def test_one_grammar_reads_changetable(sql: str) -> None:
     sqlfluff.parse(sql, dialect="tsql")
     assert "CHANGETABLE(CHANGES [dbo].[a table], 7) AS g" in sql
     assert "ON t.[id] = g.[id] AND t.[code] = g.[code]" in sql
+
+
+@pytest.mark.parametrize("sql", [LOCK_PATIENCE, "SET TRANSACTION ISOLATION LEVEL SNAPSHOT", "BEGIN TRANSACTION", UNDO])
+def test_one_grammar_reads_what_frames_a_snapshot(sql: str) -> None:
+    sqlfluff.parse(sql, dialect="tsql")
 
 
 def test_nothing_is_read_uncommitted() -> None:
