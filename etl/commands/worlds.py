@@ -40,7 +40,7 @@ def demo(
 
     hopify is copied, changed, copied again, proven equal and drawn as a dashboard.
 
-    churn becomes Parquet files: raw, staged and analytic.
+    churn becomes Parquet files, raw, staged and analytic, and is drawn as a dashboard.
 
     health is copied, proven equal, summarised in marts and drawn as a dashboard.
     """

@@ -10,8 +10,10 @@ from etl.config import Config
 from etl.console import grid, out
 from etl.demos.steps import generated, headline, remove_earlier, timed
 from etl.errors import RunError
+from etl.publish.figures import reader
 from etl.publish.marts import MartResult, build
 from etl.publish.queries import load
+from etl.publish.verification import Verdict
 from etl.warehouses.duckdb import DuckDbWarehouse
 from schemas.churn import metadata
 
@@ -20,15 +22,15 @@ _STAGING = "staging_"
 
 
 def demo(base: Config, directory: Path, customers: int, seed: int) -> None:
-    """Write ``raw/``, ``staging/`` and ``analytics/`` under ``directory``, and say what staging removed and mended.
+    """Write ``raw/``, ``staging/``, ``analytics/`` and a dashboard under ``directory``, and say what staging did.
 
     Raises ``MartError`` if a query's own test finds rows, ``QueryError`` for a query that cannot be
     translated, and ``RunError`` or ``GeneratorError`` where files cannot be written.
     """
     queries = load("churn")
-    raw = directory / "raw"
+    raw, page = directory / "raw", directory / "churn.html"
     with timed("The next `etl demo --world churn` writes everything anew."):
-        remove_earlier(directory, [_folder(directory, name) / f"{name}.parquet" for name in queries])
+        remove_earlier(directory, [page, *(_folder(directory, name) / f"{name}.parquet" for name in queries)])
         headline(f"Generating the churn world: {customers:,} customers, 18 months, seed {seed}")
         rows = generated("churn", f"parquet:{raw}", raw, customers, seed, _WORKERS)
         headline("Staging and features: GoogleSQL, run by DuckDB over the files")
@@ -42,8 +44,17 @@ def demo(base: Config, directory: Path, customers: int, seed: int) -> None:
                 _show(directory, rows, built)
                 _show_quality(warehouse)
                 _show_label(warehouse)
+                _draw(warehouse, page)
             finally:
                 warehouse.close()
+
+
+def _draw(warehouse: DuckDbWarehouse, path: Path) -> None:
+    from etl.publish import churn, dashboard  # noqa: PLC0415  # Altair takes a second to import
+
+    unproven = Verdict("Made from the generated files themselves: there is no copy to prove", None, ())
+    dashboard.write(path, dashboard.page(churn.board(reader(warehouse)), unproven))
+    out.print(f"\nDashboard: {path}")
 
 
 def _no_gate() -> None:
