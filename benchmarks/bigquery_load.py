@@ -17,6 +17,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -98,7 +99,8 @@ def _summed(warehouse: Warehouse) -> tuple[str, str]:
         stream = StreamSide(scratch, TABLE, lambda: warehouse.read(TABLE), lambda _: []).add_all()
         return stream.mode, stream.totals().digest
     relation = warehouse.relation("raw", TABLE.target)
-    side = PushdownSide(warehouse, warehouse.dialect, relation, TABLE, lambda keys: warehouse.read_keys(TABLE, keys))
+    read, read_keys = partial(warehouse.read, TABLE), partial(warehouse.read_keys, TABLE)
+    side = PushdownSide(warehouse, warehouse.dialect, relation, TABLE, read, read_keys)
     digest = side.totals().digest
     side.close()
     return side.mode, digest

@@ -125,7 +125,7 @@ def raw_rowsum(dialect: RowsumDialect, relation: str) -> str:
 
 def pushdown_totals(engine: DuckDbWarehouse | PostgresEngine, dialect: RowsumDialect, relation: str) -> None:
     """What comparing an equal table costs one side."""
-    with closing(PushdownSide(engine, dialect, relation, TABLE, lambda keys: keys)) as side:
+    with closing(PushdownSide(engine, dialect, relation, TABLE, list, lambda keys: keys)) as side:
         side.totals()
 
 
@@ -158,7 +158,9 @@ def _located(scratch: Scratch, snapshot: Snapshot, warehouse: DuckDbWarehouse, r
 def compared(scratch: Scratch, snapshot: Snapshot, warehouse: DuckDbWarehouse) -> Located | None:
     """The located rows, None if both sides are equal."""
     relation, dialect = warehouse.relation("raw", TABLE.target), warehouse.dialect
-    theirs = PushdownSide(warehouse, dialect, relation, TABLE, partial(warehouse.read_keys, TABLE))
+    theirs = PushdownSide(
+        warehouse, dialect, relation, TABLE, partial(warehouse.read, TABLE), partial(warehouse.read_keys, TABLE)
+    )
     with closing(_stream(scratch, snapshot)) as ours, closing(theirs):
         same = ours.add_all().totals() == theirs.totals()
         return None if same else locate(scratch, TABLE, ours, theirs)

@@ -89,13 +89,18 @@ def surplus(scratch: Scratch, source: pa.Table, warehouse: pa.Table) -> pa.Table
     Both tables have the same columns, ``WORDS`` among them; ``etl_surplus`` is positive where the
     source has more. Rows with the same words are the same rows.
     """
-    names = [name for name in source.schema.names if name not in WORDS]
+    with scratch.holding(source_members=source, warehouse_members=warehouse):
+        return surplus_of(scratch, source.schema.names, "source_members", "warehouse_members")
+
+
+def surplus_of(scratch: Scratch, names: Sequence[str], source: str, warehouse: str) -> pa.Table:
+    """The same of two relations of the scratch database with these columns."""
+    names = [name for name in names if name not in WORDS]
     picked = "".join(f"ANY_VALUE({scratch.dialect.quote(name)}) AS {scratch.dialect.quote(name)}, " for name in names)
     words = ", ".join(WORDS)
-    with scratch.holding(source_members=source, warehouse_members=warehouse):
-        return scratch.query(
-            f"SELECT {picked}{words}, CAST(SUM(etl_sign) AS BIGINT) AS etl_surplus FROM ("
-            f"SELECT *, 1 AS etl_sign FROM source_members UNION ALL BY NAME "
-            f"SELECT *, -1 AS etl_sign FROM warehouse_members"
-            f") AS sides GROUP BY {words} HAVING SUM(etl_sign) <> 0"
-        )
+    return scratch.query(
+        f"SELECT {picked}{words}, CAST(SUM(etl_sign) AS BIGINT) AS etl_surplus FROM ("
+        f"SELECT *, 1 AS etl_sign FROM {source} UNION ALL BY NAME "
+        f"SELECT *, -1 AS etl_sign FROM {warehouse}"
+        f") AS sides GROUP BY {words} HAVING SUM(etl_sign) <> 0"
+    )

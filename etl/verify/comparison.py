@@ -77,7 +77,8 @@ class Comparer:
 
         self._reader_proof.require(table)
         relation = pushdown.relation(table)
-        side = PushdownSide(pushdown.engine, pushdown.dialect, relation, table, read_keys, part)
+        read = partial(self._snapshot.read, table, part)
+        side = PushdownSide(pushdown.engine, pushdown.dialect, relation, table, read, read_keys, part)
         self._sides.append(side)
         return side
 
@@ -137,8 +138,8 @@ class Comparer:
 
     def _pushed_down(self, table: Table, part: Ranges | None) -> Side:
         relation = self._warehouse.live(table)
-        read_keys = partial(self._warehouse.read_keys, table)
-        return PushdownSide(self._warehouse, self._warehouse.dialect, relation, table, read_keys, part)
+        read, read_keys = partial(self._warehouse.read, table, part), partial(self._warehouse.read_keys, table)
+        return PushdownSide(self._warehouse, self._warehouse.dialect, relation, table, read, read_keys, part)
 
     def _streamed(self, table: Table, part: Ranges | None) -> Side:
         def read_keys(keys: pa.Table) -> list[pa.RecordBatch]:

@@ -109,16 +109,22 @@ class Judge:
         """Which of the keys are only pending."""
         if self._waits or self._seen is None or not self._table.cursor.column:
             return pa.chunked_array([pa.array([self._waits] * kinds.num_rows, pa.bool_())])
-        pending = set()
+        starts = range(0, kinds.num_rows, _KEYS_AT_ONCE)
+        waiting = [self._moved(kinds.slice(start, _KEYS_AT_ONCE), source) for start in starts]
+        return pa.chunked_array(waiting, pa.bool_())
+
+    def _moved(self, kinds: pa.Table, source: Side) -> pa.Array:
+        """Which of these keys have a row in the source whose cursor is past the highest one seen."""
         ours = kinds.filter(pc.not_equal(kinds["etl_kind"], DifferenceKind.EXTRA)).select(list(self._table.key))
-        wanted = [*self._table.key, self._table.cursor.column]
-        for start in range(0, ours.num_rows, _KEYS_AT_ONCE):
-            rows = source.rows(ours.slice(start, _KEYS_AT_ONCE)).select(wanted)
-            for *key, cursor in zip(*(column.to_pylist() for column in rows.columns), strict=True):
-                if moved_after(_shown(cursor), self._seen):
-                    pending.add(tuple(key))
+        if not ours.num_rows:
+            return pa.array([False] * kinds.num_rows, pa.bool_())
+        rows = source.rows(ours).select([*self._table.key, self._table.cursor.column])
+        moved = set()
+        for *key, cursor in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+            if moved_after(_shown(cursor), self._seen):
+                moved.add(tuple(key))
         keys = zip(*(kinds[name].to_pylist() for name in self._table.key), strict=True)
-        return pa.chunked_array([pa.array([key in pending for key in keys], pa.bool_())])
+        return pa.array([key in moved for key in keys], pa.bool_())
 
     def _described(self, kinds: pa.Table, source: Side, warehouse: Side) -> tuple[Difference, ...]:
         keys = kinds.select(list(self._table.key)).slice(0, SHOWN)

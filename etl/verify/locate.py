@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from etl.dialects.base import WORDS
 from etl.scratch import Scratch
-from etl.verify.compare import BucketDifferences, Candidate, subtract, surplus
+from etl.verify.compare import BucketDifferences, Candidate, subtract, surplus_of
 from etl.verify.rowsum import Selection, Side, summed_key
 from schemas.table import Table
 
@@ -54,15 +54,30 @@ class _Search:
     def _located(self, proven: list[pa.Table], rest: Selection | None) -> Located:
         found = list(proven)
         if rest is None or rest:
-            source, warehouse = (self._members(in_source, rest) for in_source in (True, False))
-            found.append(surplus(self._scratch, source, warehouse))
+            found.append(self._surplus(rest))
         rows = pa.concat_tables(found, promote_options="permissive")
         return Located(rows, self._fetched)
 
-    def _members(self, in_source: bool, selection: Selection | None) -> pa.Table:
-        members = self._sides[in_source].members(self._named, selection)
-        self._fetched += members.num_rows
-        return members
+    def _surplus(self, selection: Selection | None) -> pa.Table:
+        """What one side has more of; both are gathered in the scratch database, which spills what it cannot hold."""
+        gathered = {True: "etl_ours", False: "etl_theirs"}
+        try:
+            for in_source, name in gathered.items():
+                made = False
+                for members in self._members(in_source, selection):
+                    with self._scratch.holding(etl_some=members):
+                        into = f"INSERT INTO {name}" if made else f"CREATE OR REPLACE TEMPORARY TABLE {name} AS"
+                        self._scratch.run(f"{into} SELECT * FROM etl_some")
+                    made, names = True, members.schema.names
+            return surplus_of(self._scratch, names, gathered[True], gathered[False])
+        finally:
+            for name in gathered.values():
+                self._scratch.run(f"DROP TABLE IF EXISTS {name}")
+
+    def _members(self, in_source: bool, selection: Selection | None) -> Iterator[pa.Table]:
+        for members in self._sides[in_source].members(self._named, selection):
+            self._fetched += members.num_rows
+            yield members
 
     def _prove(self, left: BucketDifferences) -> tuple[list[pa.Table], list[int]]:
         """The candidates whose row exists with exactly the decoded words, and the buckets of those that failed."""
@@ -96,7 +111,8 @@ class _Search:
     def _candidate_rows(self, candidates: Sequence[Candidate], in_source: bool) -> pa.Table:
         """(key, words) of the rows that the candidates name, by key where the buckets sum it."""
         if not summed_key(self._table):
-            return self._members(in_source, Selection(first_words=tuple(c.words[0] for c in candidates)))
+            words = Selection(first_words=tuple(c.words[0] for c in candidates))
+            return pa.concat_tables(self._members(in_source, words))
         keys = _key_table(self._table, candidates)
         rows = self._sides[in_source].rows(keys)
         self._fetched += rows.num_rows

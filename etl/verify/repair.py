@@ -22,6 +22,8 @@ from schemas import types
 from schemas.table import Column, Table
 
 _KEYS_AT_ONCE = 50_000
+_WORDS_AT_ONCE = 1_000
+"""How many words are named in a query; for more, all rows are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ def plan_repair(scratch: Scratch, table: Table, located: Located, source: Side) 
     """What is to be deleted, and where the source's rows for it come from."""
     if not table.key:
         words = located.rows.select(WORDS)
-        return Repair(words, lambda: [_rows_hashed(scratch, table, words, source)])
+        return Repair(words, lambda: _rows_hashed(scratch, table, words, source))
     keys = located_keys(table, located)
     return Repair(keys, lambda: (source.rows(some) for some in _slices(keys)))
 
@@ -119,15 +121,27 @@ def _exchange(warehouse: Warehouse, ledger: Ledger, table: Table, keys_name: str
     warehouse.commit([newest, *delete, insert, *kept, ledger.statement(load)])
 
 
-def _rows_hashed(scratch: Scratch, table: Table, words: pa.Table, source: Side) -> pa.Table:
-    """The source's rows with these words, every copy of each."""
+def _rows_hashed(scratch: Scratch, table: Table, words: pa.Table, source: Side) -> Iterator[pa.Table]:
+    """The source's rows with these words, every copy of each, some at a time."""
     names = [column.name for column in table.columns]
-    first = tuple(sorted(set(words[WORDS[0]].to_pylist())))
-    members = source.members(names, Selection(first_words=first))
     matched = " AND ".join(f"m.{word} = k.{word}" for word in WORDS)
-    with scratch.holding(members=members, wanted=words):
-        rows = scratch.query(
-            f"SELECT {scratch.dialect.columns(names)} FROM members AS m "
-            f"WHERE EXISTS (SELECT 1 FROM wanted AS k WHERE {matched})"
-        )
-    return rows.cast(table.arrow)
+    for members in _likely(scratch, table, words, source):
+        with scratch.holding(members=members, wanted=words):
+            rows = scratch.query(
+                f"SELECT {scratch.dialect.columns(names)} FROM members AS m "
+                f"WHERE EXISTS (SELECT 1 FROM wanted AS k WHERE {matched})"
+            )
+        if rows.num_rows:
+            yield rows.cast(table.arrow)
+
+
+def _likely(scratch: Scratch, table: Table, words: pa.Table, source: Side) -> Iterator[pa.Table]:
+    """Rows and their words, those with the wanted words among them: as named to the side if they are few, else all."""
+    names = [column.name for column in table.columns]
+    if words.num_rows <= _WORDS_AT_ONCE:
+        yield from source.members(names, Selection(first_words=tuple(sorted(set(words[WORDS[0]].to_pylist())))))
+        return
+    hashes = scratch.dialect.hashes(table.columns, names, "chunk")
+    for chunk in source.scan():
+        with scratch.holding(chunk=chunk):
+            yield scratch.query(hashes)

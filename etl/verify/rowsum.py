@@ -8,6 +8,7 @@ which the totals are read first and the buckets only if the totals differ.
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,6 +35,7 @@ CHUNK_BYTES = 128 << 20
 PIECE_ROWS = 65_536
 """What is loaded at once: smaller pieces leave a reader and a loader waiting for one another for less long."""
 
+_MEMBERS_AT_ONCE = 2_000_000
 _COMPACT_ROWS = 6 * BUCKETS
 _names = count(1)
 
@@ -99,8 +101,12 @@ class Side(ABC):
         """Columns ``bucket, n``, ``WORDS`` and ``k1 …``: one row for each bucket that holds rows."""
 
     @abstractmethod
-    def members(self, columns: Sequence[str], selection: Selection | None) -> pa.Table:
-        """``columns`` and ``WORDS`` of the selected rows, or of all."""
+    def members(self, columns: Sequence[str], selection: Selection | None) -> Iterator[pa.Table]:
+        """``columns`` and ``WORDS`` of the selected rows, or of all, some at a time; at least one table."""
+
+    @abstractmethod
+    def scan(self) -> Iterator[pa.Table]:
+        """Every row, as ``table.arrow``, some at a time."""
 
     @abstractmethod
     def rows(self, keys: pa.Table) -> pa.Table:
@@ -122,6 +128,7 @@ class PushdownSide(Side):
         dialect: RowsumDialect,
         relation: str,
         table: Table,
+        read: Callable[[], Iterable[pa.RecordBatch]],
         read_keys: Callable[[pa.Table], pa.Table],
         part: Ranges | None = None,
     ) -> None:
@@ -131,7 +138,8 @@ class PushdownSide(Side):
         """
         relation = f"(SELECT * FROM {relation} AS etl_part WHERE {part.condition(dialect)})" if part else relation
         self._engine, self._dialect, self._relation, self._table = engine, dialect, relation, table
-        self._read_keys = read_keys
+        self._read, self._read_keys = read, read_keys
+        self._rows: int | None = None
         self._sums = dialect.temporary(f"etl_rowsum_{next(_names)}")
         query = dialect.bucket_sums(table.columns, summed_key(table), relation)
         self._creation = dialect.create_temporary(self._sums, query)
@@ -142,15 +150,31 @@ class PushdownSide(Side):
         totals = totals_sql(self._dialect, self._sums)
         if self._creation:
             totals, self._creation = f"{self._creation};\n{totals}", ""
-        return _totals(self._engine.query(totals))
+        found = _totals(self._engine.query(totals))
+        self._rows = found.rows
+        return found
 
     def buckets(self) -> pa.Table:
         self._make()
         return self._engine.query(f"SELECT * FROM {self._sums}")
 
-    def members(self, columns: Sequence[str], selection: Selection | None) -> pa.Table:
+    def members(self, columns: Sequence[str], selection: Selection | None) -> Iterator[pa.Table]:
+        # All of a large table would not fit into memory, so that it is hashed again for each part of it.
+        share = 1.0 if selection is None else len(selection.buckets) / BUCKETS
+        rows = self.totals().rows if self._rows is None else self._rows
+        turns = max(math.ceil(rows * share / _MEMBERS_AT_ONCE), 1)
+        for turn in range(turns):
+            within = (BUCKETS * turn // turns, BUCKETS * (turn + 1) // turns) if turns > 1 else None
+            yield self._members(columns, selection, within)
+
+    def _members(self, columns: Sequence[str], selection: Selection | None, within: tuple[int, int] | None) -> pa.Table:
+        """The selected rows of the buckets ``within`` these bounds."""
         hashes = self._dialect.hashes(self._table.columns, columns, self._relation)
-        where = f" WHERE {selection.condition(self._dialect)}" if selection else ""
+        wheres = [f"({selection.condition(self._dialect)})"] if selection else []
+        if within:
+            bucket = self._dialect.bucket(WORDS[0])
+            wheres.append(f"{bucket} >= {within[0]} AND {bucket} < {within[1]}")
+        where = f" WHERE {' AND '.join(wheres)}" if wheres else ""
         found = self._engine.query(f"SELECT * FROM ({hashes}) AS hashed{where}")
         for i, name in enumerate(columns):
             declared = self._table.column(name).type
@@ -161,6 +185,9 @@ class PushdownSide(Side):
             if declared.kind is Kind.UUID and pa.types.is_string(found.column(i).type):
                 found = found.set_column(i, name, pc.utf8_lower(found.column(i)))
         return found
+
+    def scan(self) -> Iterator[pa.Table]:
+        return chunks(self._read(), self._table)
 
     def rows(self, keys: pa.Table) -> pa.Table:
         return self._read_keys(keys)
@@ -217,15 +244,17 @@ class StreamSide(Side):
         self._compact()
         return self._scratch.query(f"SELECT * FROM {self._sums}")
 
-    def members(self, columns: Sequence[str], selection: Selection | None) -> pa.Table:
+    def members(self, columns: Sequence[str], selection: Selection | None) -> Iterator[pa.Table]:
         dialect = self._scratch.dialect
         where = f" WHERE {selection.condition(dialect)}" if selection else ""
         query = f"SELECT * FROM ({dialect.hashes(self._table.columns, columns, 'chunk')}) AS hashed{where}"
-        found = []
-        for chunk in chunks(self._read(), self._table):
+        for chunk in self.scan():
             with self._scratch.holding(chunk=chunk):
-                found.append(self._scratch.query(query))
-        return pa.concat_tables(found)
+                found = self._scratch.query(query)
+            yield found
+
+    def scan(self) -> Iterator[pa.Table]:
+        return chunks(self._read(), self._table)
 
     def rows(self, keys: pa.Table) -> pa.Table:
         return pa.Table.from_batches(self._read_keys(keys), self._table.arrow)
