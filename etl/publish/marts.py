@@ -198,7 +198,19 @@ class _Builder:
             self._renewed[query.name] = condition(query, months, GOOGLESQL)
             self._replaced[query.name] = condition(query, months, self._warehouse.dialect)
         self._warehouse.alter([creation(self._warehouse, part, self._building, self._renewed)])
+        if months is not None:
+            self._refuse_other_months(query)
         self._building |= {query.name}
+
+    def _refuse_other_months(self, query: Query) -> None:
+        """Raise :class:`MartError` if some months' inputs gave rows of other months, which would be there twice."""
+        aside = self._warehouse.relation("marts", query.name + BUILDING)
+        other = f"SELECT COUNT(*) AS n FROM {aside} WHERE ({self._replaced[query.name]}) IS NOT TRUE"
+        if self._warehouse.query(other)["n"][0].as_py():
+            raise MartError(
+                f"{query.where} is built by months, but its inputs of some months give rows of others",
+                "leave out 'incremental:'; nothing was published",
+            )
 
     def _check(self, query: Query, test: str) -> None:
         where = f"test {test} of {query.where}"

@@ -317,6 +317,16 @@ def test_inputs_beside_the_named_clauses_are_refused(warehouse: DuckDbWarehouse,
         refreshed(warehouse, {}, made(body))
 
 
+def test_rows_of_other_months_than_were_to_be_built_are_refused(warehouse: DuckDbWarehouse) -> None:
+    shifted = made(BODY.replace("SELECT month, SUM(n)", "SELECT DATE_ADD(month, INTERVAL 1 MONTH) AS month, SUM(n)"))
+    before = made_of(refreshed(warehouse, {}, shifted))
+    held = contents(warehouse)
+    warehouse.commit(["DELETE FROM raw.orders WHERE order_id = 1"])
+    with pytest.raises(MartError, match="its inputs of some months give rows of others"):
+        refreshed(warehouse, before, shifted)
+    assert contents(warehouse) == held
+
+
 def test_a_mart_whose_months_depend_on_one_another_is_noticed(warehouse: DuckDbWarehouse) -> None:
     lying = made(BODY.replace("SUM(n) AS n", "SUM(SUM(n)) OVER (ORDER BY month) AS n"))
     with pytest.raises(AssertionError):
