@@ -252,6 +252,15 @@ def test_scratch_tables_that_are_dropped_are_recognised() -> None:
     assert dialect.scratch_dropped("DROP TABLE IF EXISTS `p`.`d`.`orders`") == ""
 
 
+def test_keys_are_constants_where_those_leave_blocks_out() -> None:
+    texts = Table("t", (Column("k", types.STRING, False), Column("f", types.FLOAT, False)), ("k",))
+    assert first_keys(DIALECT, texts, pa.table({"k": ["a", "it's", "a"]})) == (
+        "etl_t.`k` IN (CAST('a' AS STRING), CAST('it\\'s' AS STRING))"
+    )
+    assert first_keys(DIALECT, texts, pa.table({"k": ["a", "\0"]})) == ""
+    assert first_keys(DIALECT, replace(texts, key=("f",)), pa.table({"f": [1.0]})) == ""
+
+
 def test_a_label_has_only_letters_that_it_may_have() -> None:
     assert label_text("Größe: 7") == "gr-e-7"
     assert len(label_text("x" * 100)) == 63

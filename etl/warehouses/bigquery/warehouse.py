@@ -16,7 +16,7 @@ from google.cloud import bigquery
 
 from etl.config import Config
 from etl.dialects.base import Layout, Statement
-from etl.dialects.googlesql import GoogleSqlDialect
+from etl.dialects.googlesql import CLUSTERED_BY, GoogleSqlDialect
 from etl.errors import WarehouseError
 from etl.ranges import Ranges
 from etl.warehouses.base import STAGING, Room, Warehouse, staging_name
@@ -388,9 +388,15 @@ def listed_keys(dialect: GoogleSqlDialect, table: Table, keys: pa.Table) -> str:
 
 
 def first_keys(dialect: GoogleSqlDialect, table: Table, keys: pa.Table) -> str:
-    """The first key column's values as constants, by which a table that is clustered by it is read in blocks."""
+    """The first key column's values as constants, by which a table that is clustered by it is read in blocks.
+
+    Empty of a column that cannot cluster a table, and of texts with NUL in them, which are no plain constants.
+    """
     column = table.key_columns[0]
-    listed = ", ".join(dialect.literal(value, column.type) for value in pc.unique(keys[column.name]).to_pylist())
+    values = pc.unique(keys[column.name]).to_pylist()
+    if column.type.kind not in CLUSTERED_BY or any("\0" in value for value in values if isinstance(value, str)):
+        return ""
+    listed = ", ".join(dialect.literal(value, column.type) for value in values)
     return f"etl_t.{dialect.quote(column.name)} IN ({listed})"
 
 
