@@ -166,6 +166,16 @@ class Presence:
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """A table at which a sync stopped or failed, and why."""
+
+    table_name: str
+    run_id: str
+    message: str
+    at: datetime = field(default_factory=_now)
+
+
+@dataclass(frozen=True, slots=True)
 class Slice:
     """A slice of a backfill that has been brought and compared, or the backfill's end (``last``).
 
@@ -215,8 +225,8 @@ class MartBuild:
     months: str | None = None
 
 
-Record = Run | Load | Check | DifferenceRow | PartitionCheck | Presence | Slice | StagedRange | MartBuild
-R = TypeVar("R", Run, Load, Check, Presence, Slice, StagedRange, MartBuild)
+Record = Run | Load | Check | DifferenceRow | PartitionCheck | Presence | Stop | Slice | StagedRange | MartBuild
+R = TypeVar("R", Run, Load, Check, Presence, Stop, Slice, StagedRange, MartBuild)
 
 _TABLES: dict[type[Record], str] = {
     Run: "runs",
@@ -225,6 +235,7 @@ _TABLES: dict[type[Record], str] = {
     DifferenceRow: "differences",
     PartitionCheck: "partitions",
     Presence: "presences",
+    Stop: "stops",
     Slice: "slices",
     StagedRange: "ranges",
     MartBuild: "marts",
@@ -330,6 +341,10 @@ class Ledger:
         """The loaded tables that the source no longer has, and since when."""
         newest = self._newest(Presence, self._name("at"))
         return {presence.table_name: presence.at for presence in newest if not presence.present}
+
+    def newest_stops(self) -> dict[str, Stop]:
+        """The newest stop of each table that ever had one."""
+        return {stop.table_name: stop for stop in self._newest(Stop, self._name("at"))}
 
     def slices(self, table: str, job: str) -> tuple[Slice, ...]:
         """The slices of a job that has not come to its end, in the order in which they were done."""

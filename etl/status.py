@@ -18,7 +18,8 @@ class TableStatus:
     """One table's newest load and check; ``gate`` is empty where it passes, else the reason why not.
 
     ``vanished_at`` is when a sync no longer found the table in the source, ``gone_columns`` are those
-    that only the warehouse still has, ``versions`` how many its history holds.
+    that only the warehouse still has, ``versions`` how many its history holds, ``stopped`` why the newest sync
+    of it stopped, if that is newer than its newest check.
     """
 
     table: str
@@ -38,12 +39,15 @@ class TableStatus:
     versions: int | None
     vanished_at: datetime | None
     gone_columns: tuple[str, ...]
+    stopped: str
 
     @property
     def drift(self) -> str:
-        """What the source no longer has of it, in a few words."""
+        """What the source no longer has of it, or why it is not kept current, in a few words."""
         if self.vanished_at:
             return f"gone from the source since {self.vanished_at:%Y-%m-%d %H:%M}"
+        if self.stopped:
+            return f"the newest sync stopped: {self.stopped}"
         return f"columns gone from the source: {', '.join(self.gone_columns)}" if self.gone_columns else ""
 
     def as_json(self) -> dict[str, Any]:
@@ -55,10 +59,11 @@ def status(
     warehouse: Warehouse, ledger: Ledger, max_unchecked_days: float, *, accept_moving: bool = False
 ) -> list[TableStatus]:
     """The status of every table that was ever loaded, by name."""
-    checks, vanished = ledger.newest_checks(), ledger.vanished()
+    checks, vanished, stops = ledger.newest_checks(), ledger.vanished(), ledger.newest_stops()
     found = []
     for table, load in ledger.newest_loads().items():
-        check = checks.get(table)
+        check, stop = checks.get(table), stops.get(table)
+        stopped = stop.message if stop and not (check and check.at > stop.at) else ""
         found.append(
             TableStatus(
                 table=table,
@@ -78,6 +83,7 @@ def status(
                 versions=check.versions if check else None,
                 vanished_at=vanished.get(table),
                 gone_columns=_gone(warehouse.columns("raw", table), load),
+                stopped=stopped,
             )
         )
     return found

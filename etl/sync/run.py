@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from etl.config import Config
 from etl.errors import RunError, WarehouseError
-from etl.ledger import Ledger, Presence, Run, new_id
+from etl.ledger import Ledger, Presence, Run, Stop, new_id
 from etl.scratch import Scratch
 from etl.sources.base import Snapshot, Source
 from etl.sync.move import Context, Progress
@@ -78,6 +78,7 @@ def sync(
                 except RunError as error:
                     failures += 1
                     log.error("%s: failed", table.target)
+                    run.ledger.write(Stop(table.target, run.run_id, error.message))
                     yield Failed(table.target, error)
             run.ledger.write(Run(run.run_id, "sync", exit_code=3 if failures else 0))
     finally:

@@ -191,7 +191,10 @@ def test_a_narrowed_or_changed_type_stops_and_a_full_load_mends_it(
     assert "column v" in failed.error.message
     assert failed.error.remedy.endswith("etl sync t --full")
     assert project.warehouse.rows("t") == held
+    assert project.json("status")[0]["stopped"] == failed.error.message
+    assert "t: the newest sync stopped: table t: column v" in project.etl("status").out.replace("\n", " ")
     assert project.synced("t", full=True).check.equal
+    assert project.json("status")[0]["stopped"] == ""
     assert project.synced("t").check.equal
 
 

@@ -291,6 +291,16 @@ def test_values_of_every_type_survive_a_round_trip_and_are_proven(project: Proje
     assert len(sums) == 1
 
 
+def test_a_copy_without_a_key_that_was_emptied_is_filled_again(project: Project) -> None:
+    """So many rows are looked for in one pass, each as often as the source has it."""
+    project.source.create(KEYLESS)
+    project.source.insert(KEYLESS, [(f"item {i % 1_500}", i % 1_500) for i in range(2_000)])
+    assert project.synced().check.equal
+    project.warehouse.execute("DELETE FROM raw.items WHERE amount > 10", "INSERT INTO raw.items VALUES ('odd', 3)")
+    assert project.verified(repair=True).check.equal
+    project.assert_equal(KEYLESS)
+
+
 def test_a_table_that_was_never_synced_is_said_to_be_so(loaded: Project) -> None:
     loaded.source.execute("CREATE TABLE later (id INTEGER PRIMARY KEY)")
     done = loaded.etl("verify")
