@@ -135,6 +135,13 @@ GAPS: dict[str, Gap] = {
         beside=("TRUNCATE TABLE kept",),
         lacks="answers 0",
     ),
+    "computed decimals": Gap(
+        "the catalogs give computed decimals 38 digits behind the point, which their values do not have",
+        "SELECT scale FROM sys.columns WHERE object_id = OBJECT_ID(N'made') AND name = N'c'",
+        has="answers 2",
+        lacks="answers 38",
+        before=("CREATE TABLE made (a decimal(10,2), b int, c AS (a * b))",),
+    ),
     "types of the CLR": Gap(
         "there are no hierarchyid, geography and geometry",
         "SELECT CAST('/1/' AS hierarchyid).ToString()",
