@@ -18,6 +18,9 @@ from rich.table import Table as Grid
 from etl.errors import ConfigError, RunError
 from etl.publish.adhoc import Answer
 
+_WIDEST = 100_000
+"""Characters side by side, to measure a table without its being fitted into less."""
+
 
 def write(answer: Answer, format_: str, output: Path | None) -> None:
     """Write an answer as ``table``, ``csv``, ``json`` or ``parquet`` to a file or standard output."""
@@ -46,7 +49,7 @@ def _encoded(answer: pa.Table, format_: str) -> bytes:
         sink.write(_text(answer.to_pylist(), indent=2).encode() + b"\n")
     else:
         file = io.StringIO()
-        Console(file=file, width=200).print(_grid(answer))
+        _tell(Console(file=file, width=200), answer)
         sink.write(file.getvalue().encode())
     return sink.getvalue()
 
@@ -77,7 +80,7 @@ def _plain(value: Any) -> Any:
 
 def _print(answer: Answer) -> None:
     console = Console(width=None if sys.stdout.isatty() else 200)
-    console.print(_grid(answer.rows))
+    _tell(console, answer.rows)
     page, shown = answer.page, answer.rows.num_rows
     if page and not answer.is_last:
         following = f"--page {page.number + 1} shows the next, --limit 0 all"
@@ -86,16 +89,34 @@ def _print(answer: Answer) -> None:
         console.print(f"rows {page.before + 1:,} to {page.before + shown:,}, the last" if shown else "no more rows")
 
 
+def _tell(console: Console, answer: pa.Table) -> None:
+    """Rows under one another in columns; one column under the other where they do not fit side by side."""
+    grid = _grid(answer)
+    needed = console.measure(grid, options=console.options.update(max_width=_WIDEST)).maximum
+    if not answer.num_rows or needed <= console.width:
+        console.print(grid)
+        return
+    for row in answer.to_pylist():
+        record = Grid(box=None, pad_edge=False, show_header=False)
+        record.add_column(style="bold", no_wrap=True)
+        record.add_column(overflow="fold")
+        for name, value in row.items():
+            record.add_row(name.replace("[", "\\["), _cell(value))
+        console.print(record, end="\n\n")
+
+
 def _grid(answer: pa.Table) -> Grid:
     grid = Grid(box=None, pad_edge=False, header_style="bold")
     numeric = [pa.types.is_integer(t) or pa.types.is_floating(t) or pa.types.is_decimal(t) for t in answer.schema.types]
     for name, right in zip(answer.schema.names, numeric, strict=True):
-        grid.add_column(name, justify="right" if right else "left", overflow="fold")
+        grid.add_column(name.replace("[", "\\["), justify="right" if right else "left", overflow="fold")
     for row in answer.to_pylist():
-        grid.add_row(*("NULL" if value is None else _cell(value) for value in row.values()))
+        grid.add_row(*map(_cell, row.values()))
     return grid
 
 
 def _cell(value: Any) -> str:
+    if value is None:
+        return "NULL"
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
     return text.replace("[", "\\[")

@@ -158,6 +158,14 @@ def test_a_table_shows_markup_as_it_is(warehouse: DuckDbWarehouse, tmp_path: Pat
     assert "NULL" in text
 
 
+def test_a_table_too_wide_for_its_place_is_shown_row_by_row(warehouse: DuckDbWarehouse, tmp_path: Path) -> None:
+    names = [f"a_column_with_a_long_name_{i}" for i in range(12)]
+    question = f"SELECT {', '.join(f'{i} AS {name}' for i, name in enumerate(names))}"
+    answers.write(adhoc.run(warehouse, question), "table", tmp_path / "out")
+    lines = (tmp_path / "out").read_text("utf-8").splitlines()
+    assert [line.split() for line in lines if line] == [[name, str(i)] for i, name in enumerate(names)]
+
+
 def test_marts_are_exported_whole(warehouse: DuckDbWarehouse, tmp_path: Path) -> None:
     adhoc.export(warehouse, ["numbers"], tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["numbers.parquet"]
