@@ -26,7 +26,7 @@ def killed_at(
     sections = {"source": {"url": source}, "warehouse": {"url": warehouse}, "tables": tables or {}}
     process = PROCESSES.Process(target=_backfill, args=(sections, table, wanted, slice_rows, step))
     process.start()
-    process.join(timeout=60)
+    process.join(timeout=240)
     assert process.exitcode == -signal.SIGKILL, "the step was not reached"
 
 
