@@ -336,8 +336,8 @@ def _chapters(draw: st.DrawFn, engine: str, tables: Sequence[str], mode: str) ->
 
 
 @st.composite
-def histories(draw: st.DrawFn, engine: str) -> History:
-    """One to three chapters of one or two tables."""
+def histories(draw: st.DrawFn, engine: str, chapters: int = 3) -> History:
+    """One to so many ``chapters`` of one or two tables."""
     tables = draw(st.sampled_from([("items",), ("plain",), ("heap",), ("docs",), ("items", "plain"), ("docs", "heap")]))
     mode = draw(st.sampled_from(sorted(WISHES)))
-    return History(tables, mode, tuple(draw(st.lists(_chapters(engine, tables, mode), min_size=1, max_size=3))))
+    return History(tables, mode, tuple(draw(st.lists(_chapters(engine, tables, mode), min_size=1, max_size=chapters))))
