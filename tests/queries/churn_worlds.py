@@ -34,6 +34,11 @@ def dirty_world(seed: int, customers: int = 30) -> World:
         {"customer_id": 500, "usage_date": day, "sessions": 1, "usage_minutes": 9.5, "feature_events": 2}
         for day in (date(2023, 1, 31), date(2024, 2, 29), LAST)
     ]
+    bills += [
+        {"customer_id": 500, "bill_date": LAST - timedelta(back), "amount": Decimal(back + 1), "payment_status": "paid"}
+        for limit in (0, 180, 360, 540)
+        for back in (limit, limit + 1)
+    ]
     rows = {"customers": people, "usage_daily": usage, "billing": bills, "support": tickets}
     contents = world_of(churn.metadata, rows)
     for name, given in rows.items():
