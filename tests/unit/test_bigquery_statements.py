@@ -23,10 +23,10 @@ from etl.warehouses.bigquery import naming
 from etl.warehouses.bigquery.client import Place, place_of
 from etl.warehouses.bigquery.datasets import bytes_of
 from etl.warehouses.bigquery.jobs import bound, label_text
+from etl.warehouses.bigquery.keys import first_keys, listed_keys
 from etl.warehouses.bigquery.layout import Layouts, Stored, stored_table
 from etl.warehouses.bigquery.leases import Leases
 from etl.warehouses.bigquery.pruning import MOST, Division, division_of, predicate, starts_sql
-from etl.warehouses.bigquery.warehouse import first_keys, listed_keys
 from schemas import types
 from schemas.table import Column, Table
 

@@ -10,20 +10,20 @@ from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-from google.api_core.exceptions import Conflict, NotFound
 from google.cloud import bigquery
 
 from etl.config import Config
 from etl.dialects.base import Layout, Statement
-from etl.dialects.googlesql import CLUSTERED_BY, GoogleSqlDialect
+from etl.dialects.googlesql import GoogleSqlDialect
 from etl.errors import WarehouseError
 from etl.ranges import Ranges
 from etl.warehouses.base import STAGING, Room, Warehouse, staging_name
 from etl.warehouses.bigquery import datasets, naming
+from etl.warehouses.bigquery.catalog import Catalog
 from etl.warehouses.bigquery.client import Place, arrow_of, clients, place_of
 from etl.warehouses.bigquery.failures import ANY, translated
 from etl.warehouses.bigquery.jobs import Jobs, bound
+from etl.warehouses.bigquery.keys import first_keys, listed_keys
 from etl.warehouses.bigquery.layout import Layouts, Stored, physical_type, stored_table, with_comments
 from etl.warehouses.bigquery.leases import Leases
 from etl.warehouses.bigquery.loads import Loader
@@ -60,9 +60,7 @@ class BigQueryWarehouse(Warehouse):
         self._leases = Leases(self._jobs, self.relation("etl", "leases"), settings.lease_seconds, settings.wait_seconds)
         self._loaders: dict[str, Loader] = {}
         self._has_leases = False
-        # What the catalog says of tables whose lease is held, so that nobody else changes it.
-        self._known: dict[str, bigquery.Table | None] = {}
-        self._held: set[str] = set()
+        self._catalog = Catalog(self._rest, place)
 
     @property
     def identity(self) -> str:
@@ -93,12 +91,12 @@ class BigQueryWarehouse(Warehouse):
         for sql in changes:
             self._tell_cost(sql)
         if changes:
-            self._known.clear()
+            self._catalog.forget()
             self._redefine(changes)
 
     def run(self, sql: str) -> None:
         if scratch := self.dialect.scratch_dropped(sql):
-            self._delete("etl", scratch)
+            self._catalog.drop("etl", scratch)
             return
         self._tell_cost(sql)
         self._jobs.read(sql)
@@ -108,22 +106,14 @@ class BigQueryWarehouse(Warehouse):
         return {field.name: physical_type(field) for field in found.schema} if found else {}
 
     def tables(self, room: Room) -> list[str]:
-        try:
-            found = list(self._rest.list_tables(self._place.dataset(room)))
-        except ANY as error:
-            raise translated(error) from error
-        return sorted(table.table_id for table in found if table.table_type == "TABLE")
+        return self._catalog.tables(room)
 
     def create(self, name: str, columns: Mapping[str, str], table: Table | None = None) -> None:
         """By the catalog's own call, which unlike DDL is no job."""
         naming.refuse(name, columns)
         layout = self._layouts.of(table) if table else Layout()
-        made = stored_table(self._reference("raw", name), columns, layout, expires=name.startswith(STAGING))
-        try:
-            self._made(made)
-        except Conflict:
-            self.drop(name)
-            self._made(made)
+        reference = self._reference("raw", name)
+        self._catalog.make(stored_table(reference, columns, layout, expires=name.startswith(STAGING)))
 
     def append(self, name: str, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
         if name not in self._loaders:
@@ -154,7 +144,7 @@ class BigQueryWarehouse(Warehouse):
         # It is to stay, whatever happens next.
         staying = bigquery.Table(self._reference("raw", staging))
         staying.expires = None
-        self._updated(staying, "expires")
+        self._catalog.update(staying, "expires")
         # Killed between the ledger's entry and the last of these, the gate is shut and the next run loads it anew.
         dropped = [f"DROP TABLE IF EXISTS {relation}"] if held else []
         self.alter([*dropped, self.dialect.rename(staged, target)], statements)
@@ -198,7 +188,7 @@ class BigQueryWarehouse(Warehouse):
         if not self._has_leases and self._table("etl", "leases") is None:
             self._jobs.read(self._leases.create())
         self._has_leases = True
-        with self._leases.held(target), self._remembered(target), self._unfiltered(target):
+        with self._leases.held(target), self._catalog.remembered(target), self._unfiltered(target):
             yield
 
     @contextmanager
@@ -238,23 +228,12 @@ class BigQueryWarehouse(Warehouse):
             self.drop(name)
 
     def drop(self, name: str) -> None:
-        self._known.pop(name, None)
-        self._delete("raw", name)
+        self._catalog.drop("raw", name)
 
     def close(self) -> None:
         for loader in self._loaders.values():
             loader.close()
         self._clients.close()
-
-    @contextmanager
-    def _remembered(self, target: str) -> Iterator[None]:
-        """Ask the catalog about a table once, as long as nobody else may change it and it is not changed from here."""
-        self._held.add(target)
-        try:
-            yield
-        finally:
-            self._held.discard(target)
-            self._known.pop(target, None)
 
     @contextmanager
     def _unfiltered(self, target: str) -> Iterator[None]:
@@ -271,7 +250,7 @@ class BigQueryWarehouse(Warehouse):
     def _require_filter(self, table: bigquery.Table | None, *, required: bool) -> None:
         if table and bool(table.require_partition_filter) is not required:
             table.require_partition_filter = required
-            self._updated(table, "require_partition_filter")
+            self._catalog.update(table, "require_partition_filter")
 
     def _read_keys(self, table: Table, wanted: str, listed: str = "") -> pa.Table:
         """The rows whose key is in ``wanted``, a table's name or an array; ``listed`` says the same in constants."""
@@ -307,7 +286,7 @@ class BigQueryWarehouse(Warehouse):
         described = with_comments(held.schema, table) if held else []
         if held and described != list(held.schema):
             held.schema = described
-            self._updated(held, "schema")
+            self._catalog.update(held, "schema")
 
     def _redefine(self, changes: Sequence[str]) -> None:
         """Run DDL."""
@@ -317,42 +296,10 @@ class BigQueryWarehouse(Warehouse):
         return f"`{self._place.project}`.`{self._place.dataset(room)}`"
 
     def _reference(self, room: Room, name: str) -> bigquery.TableReference:
-        return bigquery.DatasetReference(self._place.project, self._place.dataset(room)).table(name)
+        return self._catalog.reference(room, name)
 
     def _table(self, room: Room, name: str) -> bigquery.Table | None:
-        if room == "raw" and name in self._known:
-            return self._known[name]
-        try:
-            found = self._rest.get_table(self._reference(room, name))
-        except NotFound:
-            found = None
-        except ANY as error:
-            raise translated(error) from error
-        if room == "raw" and name in self._held:
-            self._known[name] = found
-        return found
-
-    def _made(self, table: bigquery.Table) -> None:
-        """Make a table; raises ``Conflict`` where there is one of that name."""
-        try:
-            self._rest.create_table(table)
-        except Conflict:
-            raise
-        except ANY as error:
-            raise translated(error) from error
-
-    def _delete(self, room: Room, name: str) -> None:
-        try:
-            self._rest.delete_table(self._reference(room, name), not_found_ok=True)
-        except ANY as error:
-            raise translated(error) from error
-
-    def _updated(self, table: bigquery.Table, *what: str) -> None:
-        self._known.clear()
-        try:
-            self._rest.update_table(table, list(what))
-        except ANY as error:
-            raise translated(error) from error
+        return self._catalog.find(room, name)
 
     def _loader(self, room: Room, name: str, table: Table) -> Loader:
         reference = self._reference(room, name)
@@ -372,32 +319,6 @@ class BigQueryWarehouse(Warehouse):
         except WarehouseError as error:
             # What is wrong with a statement is said when it is run; local-bigquery cannot estimate every one.
             log.info("%s … could not be estimated: %s", shown, error.message)
-
-
-def listed_keys(dialect: GoogleSqlDialect, table: Table, keys: pa.Table) -> str:
-    """Keys as an array of constants."""
-    rows = zip(*(keys[column.name].to_pylist() for column in table.key_columns), strict=True)
-    structs = (
-        ", ".join(
-            f"{dialect.literal(value, column.type)} AS {dialect.quote(column.name)}"
-            for value, column in zip(row, table.key_columns, strict=True)
-        )
-        for row in rows
-    )
-    return f"UNNEST([{', '.join(f'STRUCT({struct})' for struct in structs)}])"
-
-
-def first_keys(dialect: GoogleSqlDialect, table: Table, keys: pa.Table) -> str:
-    """The first key column's values as constants, by which a table that is clustered by it is read in blocks.
-
-    Empty of a column that cannot cluster a table, and of texts with NUL in them, which are no plain constants.
-    """
-    column = table.key_columns[0]
-    values = pc.unique(keys[column.name]).to_pylist()
-    if column.type.kind not in CLUSTERED_BY or any("\0" in value for value in values if isinstance(value, str)):
-        return ""
-    listed = ", ".join(dialect.literal(value, column.type) for value in values)
-    return f"etl_t.{dialect.quote(column.name)} IN ({listed})"
 
 
 _COSTLY = re.compile(r"\s*(MERGE|CREATE (OR REPLACE )?TABLE\b.*\bAS\s+(SELECT|WITH|\())", re.DOTALL)
