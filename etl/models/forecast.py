@@ -68,7 +68,7 @@ def _facts(test: Backtest) -> list[str]:
     held, had = coverage(test)
     within, judged = int(held.sum()), int(had.sum())
     seen = share(within, judged)
-    ahead = ", ".join(f"{h / n:.0%}" if n else "none" for h, n in zip(held, had, strict=True))
+    ahead = ", ".join(f"{h} of {n}" for h, n in zip(held, had, strict=True))
     return [
         f"Judged at {len(test.origins)} origins, up to {HORIZON} months ahead, by the sum of absolute errors as a "
         "share of what came.",
