@@ -132,7 +132,7 @@ def keyed(table: Table, physical: Mapping[str, Physical], keys: pa.Table) -> str
 
 def _constant(value: Any, physical: Physical) -> str:
     if isinstance(value, int) and abs(value) < _INT_DIGITS:
-        return str(value)
+        return str(int(value))  # of a bit too
     if isinstance(value, bytes):
         return f"CAST(0x{value.hex()} AS {physical.ddl})"
     text = DIALECT.string(value.isoformat() if isinstance(value, datetime) else str(value))
@@ -149,6 +149,9 @@ def _same(x: str, k: str, physical: Physical) -> str:
         return f"{x} = {k}"
     if logical.kind is Kind.STRING:
         return f"{x} = {k} AND {_bytes(x, physical)} = {_bytes(k, physical)}"
+    if physical.name == "varbinary":
+        # Zeros at the end do not count in a comparison of binary values.
+        return f"{x} = {k} AND DATALENGTH({x}) = DATALENGTH({k})"
     if logical.fraction > 6:
         # The value was floored to a microsecond, which has ten of these ticks.
         return f"{x} >= {k} AND {x} <= DATEADD(nanosecond, 900, {k})"

@@ -274,6 +274,15 @@ def test_keys_are_told_apart_where_the_collation_does_not(server: MssqlEngine) -
             assert sum(batch.num_rows for batch in found) == rows, wanted
 
 
+def test_binary_keys_are_told_apart_where_comparing_does_not(server: MssqlEngine) -> None:
+    server.execute("CREATE TABLE t (k varbinary(4) NOT NULL PRIMARY KEY)", "INSERT INTO t VALUES (0x0100), (0x)")
+    with server.open().snapshot() as snapshot:
+        table = snapshot.tables()[0]
+        for wanted, rows in {b"\1\0": 1, b"\1": 0, b"": 1, b"\0": 0}.items():
+            found = list(snapshot.read_keys(table, pa.table({"k": pa.array([wanted], pa.binary())})))
+            assert sum(batch.num_rows for batch in found) == rows, wanted
+
+
 def test_another_database_behind_the_same_url_is_another_identity(server: MssqlEngine) -> None:
     before = server.open().identity
     with server.connected("master") as cursor:

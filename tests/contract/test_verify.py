@@ -236,6 +236,8 @@ KEYS: dict[str, tuple[LogicalType, list[Any], str]] = {
 def test_differences_are_found_and_repaired_by_a_key_of_any_type(project: Project, kind: str) -> None:
     type_, values, shown = KEYS[kind]
     table = Table("items", (Column("k", type_, nullable=False), Column("v", types.INT)), ("k",))
+    if "trailing zeros" in project.source.gaps:
+        values = [value for value in values if value != b"\0"]
     project.source.create(table)
     project.source.insert(table, [(value, i) for i, value in enumerate(values)])
     assert project.synced().check.equal

@@ -239,6 +239,7 @@ class MssqlEngine(SourceEngine):
         "long " * 1_000: "the same",
         str(b"\xff" * 100_000): "varbinary(900), which bytes are there, holds no more",
         "a ": "trailing blanks do not count, so 'a' and 'a ' are one key",
+        "trailing zeros": "those of binary values do not count either, so 0x and 0x00 are one key",
         "forward references": "a foreign key needs its table to be there already",
         "wide decimals": "SQL Server's decimals have 38 digits at the most",
         "ddl beside": "a table that was altered cannot be read in a snapshot from before",

@@ -317,6 +317,18 @@ def test_keys_of_text_are_the_same_to_the_byte() -> None:
     assert "RTRIM(t.[code])" in _keyed("code")
 
 
+def test_keys_of_bits_and_bytes() -> None:
+    """A bit is written as a number; zeros at the end of binary values do not count where they are compared."""
+    physical = PHYSICAL | {"flag": Physical("bit", 1), "code": Physical("varbinary", 4)}
+    columns = (Column("flag", types.BOOL, nullable=False), Column("code", types.BYTES, nullable=False))
+    table = Table("t", columns, ("flag", "code"))
+    keys = pa.table({"flag": [True, False], "code": [b"\1", b""]})
+    sql = mssql_sql.keyed(table, physical, keys)
+    assert "(VALUES (1, CAST(0x01 AS varbinary(4))), (0, CAST(0x AS varbinary(4)))) AS k(k0, k1)" in sql
+    assert "t.[code] = k.k1 AND DATALENGTH(t.[code]) = DATALENGTH(k.k1)" in sql
+    sqlfluff.parse(f"SELECT t.[flag] FROM {sql}", dialect="tsql")
+
+
 def test_keys_past_the_microsecond_are_found_by_their_floor() -> None:
     table = replace(TABLE, key=("at",))
     keys = pa.table({"at": pa.array(["2024-01-01T00:00:00.123456"])})
