@@ -263,7 +263,8 @@ def test_of_repetitions_that_are_alike_the_same_is_always_kept(empty: duckdb.Duc
             (1, DATE '2024-02-29', 3, 60, 1), (1, DATE '2024-02-29', 1, 60, 9), (1, DATE '2024-02-29', 3, 60, 2),
             (1, DATE '2024-02-29', 9, 59, 9);
         INSERT INTO raw.billing VALUES
-            (1, DATE '2024-02-19', 49, 'paid'), (1, DATE '2024-02-19', 49, 'failed'), (1, DATE '2024-02-19', 48, 'a'),
+            (1, DATE '2024-02-19', 49, 'paid'), (1, DATE '2024-02-19', 49, 'failed'),
+            (1, DATE '2024-02-19', 48, 'failed'),
             (1, DATE '2024-03-10', 49, 'late'), (1, DATE '2024-03-30', 49, ' paid');
         INSERT INTO raw.support VALUES
             (1, 1, DATE '2024-02-29', 'technical', 'low'), (1, 1, DATE '2024-02-29', 'technical', 'high'),
@@ -275,9 +276,14 @@ def test_of_repetitions_that_are_alike_the_same_is_always_kept(empty: duckdb.Duc
     assert _rows(empty, "SELECT sessions, usage_minutes, feature_events FROM marts.staging_usage_daily") == [(3, 60, 2)]
     assert _rows(
         empty,
-        "SELECT payment_status, bill_number, days_since_previous, is_after_gap, is_mended FROM marts.staging_billing "
+        "SELECT amount, payment_status, bill_number, days_since_previous, is_after_gap, is_mended "
+        "FROM marts.staging_billing "
         "ORDER BY bill_date",
-    ) == [("failed", 1, 19, False, False), ("late", 2, 20, True, False), ("paid", 3, 20, True, True)]
+    ) == [
+        (49, "failed", 1, 19, False, False),
+        (49, "late", 2, 20, True, False),
+        (49, "paid", 3, 20, True, True),
+    ]
     assert _rows(empty, "SELECT category, priority, is_mended FROM marts.staging_support") == [
         ("technical", "high", True)
     ]
@@ -315,6 +321,19 @@ def test_cut_offs_go_back_by_60_days(empty: duckdb.DuckDBPyConnection, days: int
     assert _rows(empty, "SELECT has_churned, days_since_use FROM marts.churn_features") == (
         [(False, days - 60)] if days >= 60 else []
     )
+
+
+def test_use_on_the_cut_off_day_is_no_use_after_it(empty: duckdb.DuckDBPyConnection) -> None:
+    empty.execute("""
+        INSERT INTO raw.customers VALUES
+            (1, DATE '2024-01-01', 'Free', 'EU'), (2, DATE '2024-01-01', 'Free', 'EU'),
+            (3, DATE '2024-01-01', 'Pro', 'EU');
+        INSERT INTO raw.usage_daily VALUES
+            (1, DATE '2024-03-01', 1, 1, 1), (2, DATE '2024-03-02', 1, 1, 1), (3, DATE '2024-04-30', 1, 1, 1)""")
+    _build(empty)
+    assert _rows(empty, "SELECT customer_id, days_since_use, has_churned FROM marts.churn_features ORDER BY 1") == [
+        (1, 0, True), (2, None, False), (3, None, False),
+    ]  # fmt: skip
 
 
 def test_gaps_of_seven_days_are_gaps(empty: duckdb.DuckDBPyConnection) -> None:
