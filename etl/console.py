@@ -15,7 +15,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from etl.errors import EtlError
-from etl.ledger import Check
+from etl.records import Check
 from etl.sync.backfill import Backfilled, Estimate
 from etl.sync.run import Failed
 from etl.sync.table import Synced

@@ -10,12 +10,13 @@ from pathlib import Path
 from etl.config import Config
 from etl.engines import open_source, open_warehouse
 from etl.errors import ExitCode, RunError
-from etl.ledger import Ledger, Run, new_id
+from etl.ledger import Ledger
 from etl.publish import looker
 from etl.publish.gate import Gate
 from etl.publish.marts import MartResult
 from etl.publish.queries import Query, chosen, load
 from etl.publish.refresh import refresh
+from etl.records import Run, new_id
 from etl.scratch import Scratch
 from etl.sources.base import Snapshot, Source
 from etl.sync import plan

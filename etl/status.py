@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from etl.ledger import Ledger, Load
+from etl.ledger import Ledger
 from etl.publish.gate import reason_shut
+from etl.records import Load
 from etl.warehouses.base import Warehouse
 
 

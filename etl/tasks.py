@@ -20,7 +20,7 @@ from etl.urls import with_password
 
 if TYPE_CHECKING:
     from etl.config import Config
-    from etl.ledger import Check
+    from etl.records import Check
 
 log = logging.getLogger(__name__)
 

@@ -13,11 +13,12 @@ import sqlglot
 
 from etl.config import Config
 from etl.errors import ConfigError
-from etl.ledger import Ledger, new_id
+from etl.ledger import Ledger
 from etl.models import catalog, predictions
 from etl.models.gate import guarded
 from etl.publish.queries import Query
 from etl.publish.refresh import refresh
+from etl.records import new_id
 from etl.warehouses.base import ROOMS, Warehouse
 
 _LANGUAGE = "bigquery"

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 from etl.config import SyncConfig
 from etl.errors import ExitCode
-from etl.ledger import Ledger, Run
+from etl.ledger import Ledger
 from etl.models import catalog
 from etl.publish.gate import Gate
 from etl.publish.queries import Query
+from etl.records import Run
 
 
 @contextmanager

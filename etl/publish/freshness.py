@@ -13,8 +13,8 @@ from hashlib import sha256
 from importlib.metadata import version
 
 import etl
-from etl.ledger import MartBuild
 from etl.publish.queries import Query
+from etl.records import MartBuild
 
 
 def inputs(queries: Mapping[str, Query], loads: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 
 from etl.errors import GateShutError
-from etl.ledger import FULL_SCOPE, Check, Ledger, Load
+from etl.ledger import Ledger
+from etl.records import FULL_SCOPE, Check, Load
 
 MAX_UNCHECKED_DAYS = 7.0
 """How long a partition of a table may go unproven, unless it is configured otherwise."""

@@ -16,9 +16,10 @@ from importlib.resources.abc import Traversable
 from urllib.parse import quote, unquote, urlencode
 
 from etl.errors import ConfigError
-from etl.ledger import Ledger, MartBuild, new_id
+from etl.ledger import Ledger
 from etl.publish.errors import MartError
 from etl.publish.queries import Query, read, render, worlds
+from etl.records import MartBuild, new_id
 from etl.urls import split
 from etl.warehouses.base import Warehouse
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from etl.dialects.base import Statement
-from etl.ledger import Ledger, MartBuild, new_id
+from etl.ledger import Ledger
 from etl.publish.freshness import inputs, unchanged
 from etl.publish.gate import Gate
 from etl.publish.marts import MartResult, build
 from etl.publish.months import Months
 from etl.publish.queries import Query
+from etl.records import MartBuild, new_id
 from etl.warehouses.base import Warehouse
 
 

@@ -19,8 +19,9 @@ from functools import partial
 
 from etl.config import Config
 from etl.errors import ConfigError, ExitCode, RunError, StoppedTableError
-from etl.ledger import Ledger, Load, LoadKind, Run, Slice, new_id, next_load
+from etl.ledger import Ledger
 from etl.ranges import Ranges
+from etl.records import Load, LoadKind, Run, Slice, new_id, next_load
 from etl.scratch import Scratch
 from etl.sources.base import Snapshot, Source
 from etl.sync.keys import differing, key_table

@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from etl.config import SyncConfig
 from etl.dialects.base import Statement
-from etl.ledger import Ledger, Load, LoadKind, columns_json, next_load
+from etl.ledger import Ledger
 from etl.readahead import readahead
+from etl.records import Load, LoadKind, columns_json, next_load
 from etl.sources.base import Reach, Snapshot, Window
 from etl.sync.scope import Scoper
 from etl.verify.comparison import Comparer

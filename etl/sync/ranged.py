@@ -24,8 +24,8 @@ import pyarrow as pa
 
 from etl.config import SyncConfig
 from etl.errors import RunError, SourceError
-from etl.ledger import Load, LoadKind, StagedRange, columns_json, new_id
 from etl.ranges import Ranges
+from etl.records import Load, LoadKind, StagedRange, columns_json, new_id
 from etl.sources.base import Reach, Snapshot, Source
 from etl.sync.move import Context, Mover
 from etl.sync.slices import Axis, Span, natural_axis, ranges, span_of

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from etl.config import Config
 from etl.errors import RunError, WarehouseError
-from etl.ledger import Ledger, Presence, Run, Stop, new_id
+from etl.ledger import Ledger
+from etl.records import Presence, Run, Stop, new_id
 from etl.scratch import Scratch
 from etl.sources.base import Snapshot, Source
 from etl.sync.move import Context, Progress

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from etl.config import TableConfig
 from etl.errors import ConfigError
-from etl.ledger import Check, Ledger, PartitionCheck
+from etl.ledger import Ledger
 from etl.ranges import Range, Ranges, Value
+from etl.records import Check, PartitionCheck
 from etl.sources.base import Snapshot
 from etl.verify.partitions import Partitioning, Scope, partitioning, scope_of
 from etl.warehouses.base import Warehouse

@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass, replace
 
 from etl.errors import LostRaceError, RunError, StoppedTableError
-from etl.ledger import FULL_SCOPE, Check, Load, LoadKind, keeps_deleted
 from etl.ranges import Ranges
+from etl.records import FULL_SCOPE, Check, Load, LoadKind, keeps_deleted
 from etl.sync.move import Context, Mover
 from etl.verify.comparison import Comparison
 from etl.verify.differences import Difference, moved_after

@@ -14,8 +14,9 @@ from datetime import datetime
 
 from etl.dialects.base import WORDS, WarehouseDialect
 from etl.errors import StoppedTableError
-from etl.ledger import Ledger, Load, keeps_deleted
+from etl.ledger import Ledger
 from etl.ranges import Ranges
+from etl.records import Load, keeps_deleted
 from etl.verify.drift import drift_of
 from etl.warehouses.base import Warehouse, live_rows
 from schemas.table import DELETED_AT, VALID_FROM, VALID_TO, Table

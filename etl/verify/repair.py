@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from etl.dialects.base import WORDS
 from etl.errors import StoppedTableError, WarehouseError
-from etl.ledger import Ledger, Load
+from etl.ledger import Ledger
+from etl.records import Load
 from etl.scratch import Scratch
 from etl.verify.differences import located_keys
 from etl.verify.keeping import Keeper

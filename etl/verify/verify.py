@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from etl.errors import RunError
-from etl.ledger import DIFFERENCES_KEPT, FULL_SCOPE, Check, DifferenceRow, Ledger, Load, LoadKind, new_id, next_load
+from etl.ledger import Ledger
+from etl.records import DIFFERENCES_KEPT, FULL_SCOPE, Check, DifferenceRow, Load, LoadKind, new_id, next_load
 from etl.sources.base import Snapshot
 from etl.verify.comparison import Comparer, Comparison
 from etl.verify.differences import Difference, DifferenceKind, Judged

@@ -16,8 +16,8 @@ from support.project import Project
 
 from etl import tasks
 from etl.errors import RunError, SourceError, WarehouseError
-from etl.ledger import LoadKind
 from etl.ranges import Ranges
+from etl.records import LoadKind
 from etl.sources.base import Snapshot, Source
 from etl.sync import ranged
 from etl.sync.ranged import drop_stale

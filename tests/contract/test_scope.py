@@ -9,7 +9,7 @@ from support.items import CURSORLESS, ITEMS, ROWS, changing, items, moment
 from support.project import Project
 
 from etl.errors import ConfigError
-from etl.ledger import LoadKind
+from etl.records import LoadKind
 
 BY_HUNDREDS = {"partition": "id", "partition_size": 100}
 TOUCHED: dict[str, Any] = {"items": {"verify": "touched", **BY_HUNDREDS}}

@@ -28,8 +28,8 @@ from support.warehouses import DuckDbEngine
 
 from etl.dialects.tsql import TsqlDialect
 from etl.errors import EtlError, SourceError
-from etl.ledger import LoadKind
 from etl.ranges import Range, Ranges
+from etl.records import LoadKind
 from etl.sources import mssql
 from etl.sources.mssql_link import failure
 from etl.sources.mssql_reader import plain

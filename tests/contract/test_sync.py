@@ -10,7 +10,7 @@ from support.items import CURSORLESS, ITEMS, KEYLESS, ROWS, changing, item, item
 from support.project import Project
 
 from etl.errors import StoppedTableError, WarehouseError
-from etl.ledger import LoadKind, new_id
+from etl.records import LoadKind, new_id
 from etl.warehouses.base import STAGING, staging_name
 from schemas import types
 

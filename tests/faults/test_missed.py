@@ -17,8 +17,8 @@ from support.sources import SOURCES
 from support.warehouses import DuckDbEngine
 from support.writers import SqliteWriters, Writers, writers_on
 
-from etl.ledger import Check, Load
 from etl.publish.gate import shut
+from etl.records import Check, Load
 from etl.session import Session
 from etl.sync.table import Synced
 from schemas.table import Table

@@ -28,8 +28,8 @@ from support.writers import PostgresWriters, Rows, SqliteWriters, Writers
 
 from etl.config import Config
 from etl.errors import ConfigError, EtlError, RunError, SourceError, StoppedTableError
-from etl.ledger import FULL_SCOPE, Check
 from etl.publish.gate import shut
+from etl.records import FULL_SCOPE, Check
 from etl.session import Session, open_session
 from etl.sources.base import Snapshot, Source
 from etl.sync import ranged

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.config import Config
-from etl.ledger import Check, Load
+from etl.records import Check, Load
 from etl.session import Session, open_session
 from etl.sync.move import Progress
 from etl.sync.run import Failed
