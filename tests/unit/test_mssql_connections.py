@@ -130,7 +130,7 @@ def test_the_younger_driver_is_taken_where_microsofts_does_not_load(
     module = files(official=str(broken), rust=str(working))
     monkeypatch.delenv("MSSQL_PYTHON_NATIVE_PROVIDER", raising=False)
     monkeypatch.setattr(driver, "_imported", lambda _: module)
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, logger="schemas"):
         assert loaded_driver() is module
     assert (chosen_driver().name, module.native_provider) == (RUST, RUST)
     assert "libbroken.so" in chosen_driver().missed
