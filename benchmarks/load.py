@@ -116,8 +116,8 @@ def load_alone(engine: Engine, path: Path) -> None:
     source = open_source(_config(engine, path))
     with closing(DuckDbWarehouse(path, memory_limit="2GB")) as warehouse, source.snapshot() as snapshot:
         warehouse.create("staging", {c.name: warehouse.dialect.ddl(c.type) for c in TABLE.columns})
-        for chunk in readahead(chunks(snapshot.read(TABLE), TABLE, PIECE_ROWS)):
-            warehouse.append("staging", TABLE, chunk.to_batches())
+        pieces = readahead(chunks(snapshot.read(TABLE), TABLE, PIECE_ROWS))
+        warehouse.append("staging", TABLE, (batch for piece in pieces for batch in piece.to_batches()))
         warehouse.replace("staging", TABLE.target, [])
 
 

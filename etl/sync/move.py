@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -67,8 +68,8 @@ class Mover:
         self.step("extract")
         # Two cores, three kinds of work: the next piece is read and the last chunk summed while this piece is loaded.
         pieces = readahead(chunks(self._context.snapshot.read(self._table), self._table, PIECE_ROWS))
-        for piece in summed_in_passing(pieces, source):
-            self._stage(piece)
+        with closing(self._counted(summed_in_passing(pieces, source))) as batches:
+            self._warehouse.append(self._staging, self._table, batches)
         self._take(newest, kind, self.extracted - before)
         return source
 
@@ -206,9 +207,14 @@ class Mover:
         return [*deleted, *self._keeper.versions(load, relation)]
 
     def _stage(self, chunk: pa.Table) -> None:
-        rows = self._warehouse.append(self._staging, self._table, chunk.to_batches())
-        self.extracted += rows
-        self._context.progress(self._table.target, "extract", rows)
+        self._warehouse.append(self._staging, self._table, self._counted([chunk]))
+
+    def _counted(self, chunks: Iterable[pa.Table]) -> Generator[pa.RecordBatch, None, None]:
+        """The batches of the chunks, counted as they are staged."""
+        for chunk in chunks:
+            yield from chunk.to_batches()
+            self.extracted += chunk.num_rows
+            self._context.progress(self._table.target, "extract", chunk.num_rows)
 
     def _recording(self, load: Load, *changes: Statement | str) -> list[Statement | str]:
         """The changes between the assertion that no load came first and the insertion of this one."""

@@ -120,17 +120,21 @@ class DuckDbWarehouse(Warehouse):
         self.run(f"CREATE OR REPLACE TABLE {self.relation('raw', name)} ({typed})")
 
     def append(self, name: str, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
-        rows = 0
+        source = _Source(batches)
+        if source.schema is None:
+            return 0
         names = self.dialect.columns([column.name for column in table.columns])
-        insert = f"INSERT INTO {self.relation('raw', name)} ({names}) SELECT {names} FROM etl_batch"
-        for batch in batches:
-            self._connection.register("etl_batch", pa.Table.from_batches([batch]))
-            try:
-                self._run(insert)
-            finally:
-                self._connection.unregister("etl_batch")
-            rows += batch.num_rows
-        return rows
+        # One statement drains all of them: DuckDB writes whole row groups, in all its threads, and commits once.
+        self._connection.register("etl_batches", pa.RecordBatchReader.from_batches(source.schema, source))
+        try:
+            self._run(f"INSERT INTO {self.relation('raw', name)} ({names}) SELECT {names} FROM etl_batches")
+        except WarehouseError:
+            if source.error:
+                raise source.error from None
+            raise
+        finally:
+            self._connection.unregister("etl_batches")
+        return source.rows
 
     def read(self, table: Table, part: Ranges | None = None) -> Iterator[pa.RecordBatch]:
         where = f" WHERE {part.condition(self.dialect)}" if part else ""
@@ -181,6 +185,30 @@ class DuckDbWarehouse(Warehouse):
             self._connection.execute("ROLLBACK")
         except duckdb.Error:
             log.debug("the transaction had already ended")
+
+
+class _Source:
+    """Batches on their way through Arrow's C interface, by which an exception comes back as its text only.
+
+    ``error`` is the exception itself, ``rows`` how many rows have passed; ``schema`` is None if there is no batch.
+    """
+
+    def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
+        self._batches = iter(batches)
+        self._first: pa.RecordBatch | None = next(self._batches, None)
+        self.schema: pa.Schema | None = None if self._first is None else self._first.schema
+        self.error: Exception | None = None
+        self.rows = 0
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        try:
+            while (batch := self._first) is not None:
+                self.rows += batch.num_rows
+                yield batch
+                self._first = next(self._batches, None)
+        except Exception as error:
+            self.error = error
+            raise
 
 
 def _file_number(path: Path) -> int:
