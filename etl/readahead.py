@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 _END = object()
 
 
-def readahead(items: Iterable[T]) -> Iterator[T]:
+def readahead(items: Iterable[T]) -> Generator[T, None, None]:
     """The same items, each fetched in a thread while the one before is in use; never more than one ahead.
 
     An error is raised where the item would have come. The caller must not use what ``items`` reads

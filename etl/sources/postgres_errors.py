@@ -7,7 +7,9 @@ import re
 from etl.errors import ConfigError, SourceError
 
 _AUTHORITY = "name the authority that signed the server's certificate in source.url: sslrootcert=…"
+_LOST = "the connection was lost: run the same command again when the server is up"
 _REMEDIES = {
+    "() failed: server closed the connection": _LOST,  # a call of libpq's on a connection that there was
     "failed: server closed the connection": "check host and port in source.url: what answers there is no PostgreSQL",
     "server does not support SSL": "name another sslmode in source.url, or have the server taught TLS",
     "certificate verify failed": _AUTHORITY,
@@ -22,8 +24,8 @@ _REMEDIES = {
     "has not been populated": "REFRESH MATERIALIZED VIEW it, or exclude it in etl.toml",
     "lock timeout": "somebody is changing the table: wait for that to end, then run the same command again",
     "terminating connection": "the server ended the connection: run the same command again when it is up",
-    "no connection to the server": "the connection was lost: run the same command again when the server is up",
-    "server closed the connection": "the connection was lost: run the same command again when the server is up",
+    "no connection to the server": _LOST,
+    "server closed the connection": _LOST,
     "out of shared memory": "raise max_locks_per_transaction on the server, or sync fewer tables at once",
     "conflict with recovery": "raise max_standby_streaming_delay on the standby, or read from the primary",
 }

@@ -26,6 +26,7 @@ from etl.config import Config
 from etl.dialects.sqlite import SqliteDialect, declared_type
 from etl.errors import SourceError
 from etl.ranges import Ranges, Value
+from etl.readahead import readahead
 from etl.sources.base import Loss, Reach, Snapshot, Source, Window
 from etl.sources.conventions import best_key, updated_at
 from etl.sources.exact import Tally, convert, unfit
@@ -260,9 +261,11 @@ class SqliteSnapshot(Snapshot):
             try:
                 cursor.execute(f"SELECT {sentinels} UNION ALL SELECT {stored} FROM {relation}", tuple(values))
                 skip = 1
-                for batch in cursor.fetch_record_batch():
-                    yield convert(batch.slice(skip), table, lost)
-                    skip = 0
+                # SQLite's own work takes one core; what it has read is converted while it goes on.
+                with closing(readahead(cursor.fetch_record_batch())) as batches:
+                    for batch in batches:
+                        yield convert(batch.slice(skip), table, lost)
+                        skip = 0
             except (OSError, pa.ArrowInvalid, adbc_driver_manager.Error) as error:
                 raise _read_error(table, error) from error
 
