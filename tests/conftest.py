@@ -20,7 +20,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (kept if _wanted(item) else left).append(item)
     if left:
         config.hook.pytest_deselected(items=left)
-        items[:] = kept
+    # The histories take longest, so they begin first, and other tests run beside them.
+    items[:] = sorted(kept, key=lambda item: item.path.name != "test_histories.py")
 
 
 def _wanted(item: pytest.Item) -> bool:

@@ -21,7 +21,7 @@ from etl.verify.comparison import Comparer
 from etl.verify.drift import Drift
 from etl.verify.keeping import Keeper
 from etl.verify.repair import Repair, apply_repair, refuse_mass_deletion
-from etl.verify.rowsum import PIECE_ROWS, StreamSide, chunks, summed_in_passing
+from etl.verify.rowsum import PIECE_ROWS, Passing, StreamSide, chunks
 from etl.warehouses.base import Warehouse, staging_name
 from schemas.table import DELETED_AT, CursorKind, Table
 
@@ -68,9 +68,10 @@ class Mover:
         self.step("extract")
         # Two cores, three kinds of work: the next piece is read and the last chunk summed while this piece is loaded.
         pieces = readahead(chunks(self._context.snapshot.read(self._table), self._table, PIECE_ROWS))
-        with closing(self._counted(summed_in_passing(pieces, source))) as batches:
-            self._warehouse.append(self._staging, self._table, batches)
-        self._take(newest, kind, self.extracted - before)
+        with Passing(source) as passing:
+            with closing(self._counted(passing.through(pieces))) as batches:
+                self._warehouse.append(self._staging, self._table, batches)
+            self._take(newest, kind, self.extracted - before)
         return source
 
     def begin(self) -> None:

@@ -286,25 +286,44 @@ def _totals(result: pa.Table) -> Totals:
     return Totals(rows, (s1, s2, s3, s4))
 
 
-def summed_in_passing(pieces: Iterable[pa.Table], side: StreamSide) -> Iterator[pa.Table]:
-    """The same pieces; gathered into chunks, they are added to the side in a thread, at most one chunk behind.
+class Passing:
+    """Adds rows to a side in a thread while they pass by, gathered into chunks, at most one chunk behind.
 
-    All are added when this is exhausted.
+    All that has passed is added when the context ends, so the last chunk is summed beside what follows.
     """
-    held: list[pa.Table] = []
-    with ThreadPoolExecutor(1, thread_name_prefix="rowsum") as pool:
-        added: Future[None] | None = None
+
+    def __init__(self, side: StreamSide) -> None:
+        self._side = side
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="rowsum")
+        self._added: Future[None] | None = None
+
+    def __enter__(self) -> Passing:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._pool.shutdown()
+        if kind is None:
+            self._wait()
+
+    def through(self, pieces: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """The same pieces."""
+        held: list[pa.Table] = []
         for piece in pieces:
             yield piece
             held.append(piece)
             if sum(each.num_rows for each in held) >= CHUNK_ROWS or sum(each.nbytes for each in held) >= CHUNK_BYTES:
-                if added:
-                    added.result()
-                added, held = pool.submit(side.add, pa.concat_tables(held)), []
-        if added:
-            added.result()
+                self._add(held)
+                held = []
         if held:
-            side.add(pa.concat_tables(held))
+            self._add(held)
+
+    def _add(self, held: list[pa.Table]) -> None:
+        self._wait()
+        self._added = self._pool.submit(self._side.add, pa.concat_tables(held))
+
+    def _wait(self) -> None:
+        if self._added:
+            self._added.result()
 
 
 def chunks(batches: Iterable[pa.RecordBatch], table: Table, most: int = CHUNK_ROWS) -> Iterator[pa.Table]:

@@ -197,7 +197,7 @@ class _Source:
         self._batches = iter(batches)
         self._first: pa.RecordBatch | None = next(self._batches, None)
         self.schema: pa.Schema | None = None if self._first is None else self._first.schema
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.rows = 0
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
@@ -206,7 +206,9 @@ class _Source:
                 self.rows += batch.num_rows
                 yield batch
                 self._first = next(self._batches, None)
-        except Exception as error:
+        except GeneratorExit:  # DuckDB wants no more
+            raise
+        except BaseException as error:  # Ctrl-C among them
             self.error = error
             raise
 
